@@ -1,0 +1,45 @@
+"""What every blueprint of the API shares: strict parsing and described errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+import flask_smorest
+from marshmallow import RAISE, Schema
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnsupportedMediaType
+
+from .document import component
+
+
+class Parser(FlaskParser):
+    """Takes application/json alone, and no field or parameter that is not declared."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": RAISE,
+        "query_params": RAISE,
+    }
+
+    def load_json(self, req: flask.Request, schema: Schema) -> Any:
+        if req.mimetype != "application/json":
+            raise UnsupportedMediaType("Send the body as application/json.")
+        if req.content_length is None:
+            req.get_data()
+            req.stream.read(1)  # Of a chunked body, what exceeds the limit is cut off: 413.
+        return req.get_json()
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint that describes the errors of what it parses."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def _prepare_arguments_doc(self, doc: Any, doc_info: Any, **kwargs: Any) -> Any:
+        # http.HTTPStatus was renamed in Python 3.13; the document's names are not.
+        responses = doc_info.get("arguments", {}).get("responses", {})
+        responses.update({status: component(status) for status in responses})
+        if any(p["in"] == "json" for p in doc_info.get("arguments", {}).get("parameters", ())):
+            responses.update({status: component(status) for status in (400, 413, 415)})
+        return super()._prepare_arguments_doc(doc, doc_info, **kwargs)

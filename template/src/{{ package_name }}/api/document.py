@@ -1,0 +1,64 @@
+"""The OpenAPI document: written from the code, errors included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask_smorest
+import marshmallow as ma
+from apispec.ext.marshmallow import MarshmallowPlugin, resolver
+from flask import Flask
+from marshmallow import fields
+from werkzeug.exceptions import default_exceptions
+
+from .. import about, errors
+
+
+class ProblemSchema(ma.Schema):
+    """An error (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    instance = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "For machines."})
+    request_id = fields.String(required=True, metadata={"description": "As in the log."})
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest with our errors, in the answers and in the document."""
+
+    def __init__(self, app: Flask) -> None:
+        options = {"info": {"description": about.DESCRIPTION}}
+        app.config.update(
+            API_TITLE=about.NAME,
+            API_VERSION=about.VERSION,
+            OPENAPI_VERSION="3.1.0",
+            API_SPEC_OPTIONS=options,
+        )
+        plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
+        super().__init__(app, spec_kwargs={"marshmallow_plugin": plugin})
+
+    def _register_error_handlers(self) -> None:
+        """Leave the errors to `errors.py`, which keeps the headers that they carry."""
+
+    def _register_responses(self) -> None:
+        content = {errors.MEDIA_TYPE: {"schema": ProblemSchema}}
+        responses = {component(status): error for status, error in default_exceptions.items()}
+        for name, error in responses.items():
+            response = {"description": error().name, "content": content}
+            self.spec.components.response(name, response, lazy=True)
+        response = {"description": "An error", "content": content}
+        self.spec.components.response("DEFAULT_ERROR", response, lazy=True)
+
+
+def _schema_name(schema: Any) -> str:
+    """Name a schema as its class; one that takes a part of the fields is `NoteChanges`."""
+    return resolver(schema) + ("Changes" if getattr(schema, "partial", False) else "")
+
+
+def component(status: int) -> str:
+    """Return the name under which the document describes an error: 404 is `NOT_FOUND`."""
+    return default_exceptions[status]().name.upper().replace(" ", "_").replace("'", "")

@@ -1,0 +1,5 @@
+"""Notes, the example: copy this package for a resource of your own."""
+
+from .api import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,124 @@
+"""What holds for every answer: headers, trusted hosts, proxy hops, cookies, CORS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from . import checks
+from .config import SAMPLE_SECRET_KEY
+
+CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+# OWASP ASVS 5: V3.4. The service answers with data, so nothing may be loaded or framed.
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+)
+
+
+def init_app(app: Flask) -> None:
+    hsts = f"max-age={app.config['HSTS_SECONDS']}; includeSubDomains"
+    over_https = (*HEADERS, ("Strict-Transport-Security", hsts))
+
+    def add_headers(response: Response) -> Response:
+        """Add the headers; a view may set a content security policy of its own."""
+        headers = response.headers
+        headers.extend(over_https if request.scheme == "https" else HEADERS)
+        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        return response
+
+    app.after_request(add_headers)
+    app.session_interface = Sessions()
+    if app.config["CORS_ORIGINS"]:
+        CORS(app, origins=app.config["CORS_ORIGINS"], expose_headers=["ETag", "Link"])
+    if hops := app.config["PROXY_HOPS"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's signed cookies, at no cost for a request that neither brings nor makes one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if "HTTP_COOKIE" in request.environ:
+            return super().open_session(app, request)
+        return self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session.accessed or session.modified:
+            super().save_session(app, session, response)
+
+
+@checks.of_settings("S001")
+def secret_key(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    key = settings["SECRET_KEY"]
+    hint = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    if not key:
+        yield "FLASK_SECRET_KEY is not set.", hint
+    elif key == SAMPLE_SECRET_KEY:
+        yield "FLASK_SECRET_KEY is the one of development, which anybody can read.", hint
+    elif len(str(key).encode()) < 32 or len(set(key)) <= 5:
+        yield "FLASK_SECRET_KEY can be guessed: it needs 32 bytes.", hint
+
+
+@checks.of_settings("S004")
+def trusted_hosts(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    hosts = settings["TRUSTED_HOSTS"]
+    hint = 'List the names that clients use: ["api.example.com"]'
+    if not hosts:
+        yield "FLASK_TRUSTED_HOSTS is not set.", hint
+    elif any(host.strip() in ("", ".", "*") or "*" in host for host in hosts):
+        yield "FLASK_TRUSTED_HOSTS trusts every host.", hint
+
+
+@checks.of_settings("S005")
+def session_cookie(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    for name in ("SESSION_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY"):
+        if settings[name] is not True:
+            yield f"FLASK_{name} is off.", "Leave it out: true is the default."
+    same_site = settings["SESSION_COOKIE_SAMESITE"]
+    if same_site not in ("Lax", "Strict") and not (
+        same_site == "None" and settings["SESSION_COOKIE_PARTITIONED"]
+    ):
+        yield "FLASK_SESSION_COOKIE_SAMESITE is too open.", "Set it to Lax or Strict."
+
+
+@checks.of_settings("S007")
+def body_limits(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE", "MAX_FORM_PARTS"):
+        limit = settings[name]
+        if not isinstance(limit, int) or limit <= 0:
+            yield f"FLASK_{name} is no limit.", "Set it to a number above 0."
+
+
+@checks.of_settings("S013")
+def proxy_hops(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    hops = settings["PROXY_HOPS"]
+    if not isinstance(hops, int) or hops < 0:
+        hint = "Set it to the number of proxies in front: 0 for none."
+        yield "FLASK_PROXY_HOPS is not set to 0 or more.", hint
+
+
+@checks.of_the_app("S015")
+def headers_of_an_answer(app: Flask) -> Iterator[tuple[str, str]]:
+    host = (app.config["TRUSTED_HOSTS"] or ["localhost"])[0].lstrip(".")
+    answer = app.test_client().get("/", base_url=urlsplit(f"https://{host}").geturl())
+    policy = answer.headers.get("Content-Security-Policy", "")
+    hint = "Give it back in security.py."
+    for name, value in HEADERS:
+        if answer.headers.get(name) != value:
+            yield f"The header {name} is missing or changed.", hint
+    if not all(part in policy for part in ("base-uri", "frame-ancestors")) or any(
+        word in policy for word in ("unsafe-inline", "unsafe-eval")
+    ):
+        yield "The header Content-Security-Policy is missing or too open.", hint
+    if app.config["HSTS_SECONDS"] < 31_536_000:
+        hint = "Set FLASK_HSTS_SECONDS to 31536000, a year, or more."
+        yield "The header Strict-Transport-Security is missing or too short.", hint

@@ -1,0 +1,18 @@
+"""`flask seed`: data for development, the same each time."""
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+
+from .notes import service
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(seed)
+
+
+@click.command()
+@with_appcontext
+def seed() -> None:
+    """Add the example data that is not there yet."""
+    click.echo(f"{service.seed()} notes added.")

@@ -1,0 +1,12 @@
+"""What gunicorn loads: `gunicorn <package>.wsgi:app`."""
+
+import sys
+
+from . import create_app
+from .config import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(3)  # gunicorn's WORKER_BOOT_ERROR: the master stops and does not retry.
