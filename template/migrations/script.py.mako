@@ -1,7 +1,6 @@
 """${message}
 
 Revision ID: ${up_revision}
-Revises: ${down_revision | comma,n}
 """
 
 import sqlalchemy as sa

@@ -1,7 +1,6 @@
 """The first schema.
 
 Revision ID: 0001
-Revises:
 """
 
 import sqlalchemy as sa

@@ -48,7 +48,7 @@ def of_settings(check_id: str, level: Level = "error") -> Callable[[Find], Find]
 
 
 def of_the_app(check_id: str, level: Level = "error") -> Callable[[Find], Find]:
-    """Register a check that needs the finished app, files or the database."""
+    """Register a check that needs the finished app, or files."""
     return lambda find: _OF_THE_APP.setdefault((check_id, level), find)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ _READ_ONLY = ("GET", "HEAD", "OPTIONS")
 
 
 def init_app(app: Flask) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of each look.
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config))
     db.init_app(app)
     migrate.init_app(app, db)

@@ -1,6 +1,6 @@
 """The extension objects, bare: `init_app` of their module gives them the app."""
 
-from flask_migrate import Migrate
+from flask_migrate import Migrate  # type: ignore[import-untyped]
 from flask_sqlalchemy import SQLAlchemy
 
 from .base import Base

@@ -64,7 +64,6 @@ def dict_config(settings: Mapping[str, Any]) -> dict[str, Any]:
         "handlers": {"stderr": {"()": StderrHandler, "formatter": "line"}},
         "root": {"level": settings["LOG_LEVEL"], "handlers": ["stderr"]},
         "loggers": {
-            "alembic": {"level": "WARNING"},
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
             # Its own access lines would repeat ours.
             "werkzeug": {"level": "WARNING"},

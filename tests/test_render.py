@@ -1,0 +1,282 @@
+"""What a render must be, whatever was answered."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+import space
+import yaml
+from helpers import render, run, tree
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+Rendered = Callable[[Mapping[str, Any]], Path]
+RUFF = Path(sys.executable).parent / "ruff"
+
+EVERY = space.variants()
+# Words that may stand in a service only when their part was chosen.
+TRACES = {
+    "database": r"database|sqlite|sqlalchemy|alembic|migrat|instance\.db|keyset|cursor|If-Match",
+    "example": r"\bnotes?\b|\bseed\b|(?<!\.)\bexample\b(?!\.)",
+    "github": r"github|dependabot",
+    "gitlab": r"gitlab",
+}
+# What has the same letters and means something else.
+INNOCENT = re.compile(r"for example|dialect", re.I)
+
+
+def chosen(answers: Mapping[str, Any]) -> dict[str, bool]:
+    return {
+        "database": answers["database"] != "none",
+        "example": "example" in answers["features"],
+        "github": answers.get("ci", "github") == "github",
+        "gitlab": answers.get("ci", "github") == "gitlab",
+    }
+
+
+def texts(service: Path) -> Iterator[tuple[str, str]]:
+    for name, content in tree(service).items():
+        if name not in (".copier-answers.yml", "LICENSE"):
+            yield name, content.decode("utf-8")
+
+
+def sources(service: Path) -> list[Path]:
+    return sorted((service / "src").rglob("*.py"))
+
+
+@pytest.mark.parametrize("answers", space.pairwise(), ids=lambda a: "-".join(map(str, a.values())))
+def test_off_leaves_no_trace(
+    rendered: Rendered, answers: space.Answers, prove: Callable[[str], None]
+) -> None:
+    service = rendered(answers)
+    for part, is_chosen in chosen(answers).items():
+        found = [
+            f"{name}: {line}"
+            for name, text in texts(service)
+            for line in [name, *text.splitlines()]
+            if re.search(TRACES[part], INNOCENT.sub("", line), re.I)
+        ]
+        assert bool(found) == is_chosen, "\n".join(found)
+    prove("variants rendered without a trace of what was not chosen")
+
+
+@pytest.mark.parametrize("answers", space.pairwise(), ids=lambda a: "-".join(map(str, a.values())))
+def test_render_is_clean(rendered: Rendered, answers: space.Answers) -> None:
+    service = rendered(answers)
+    for name, text in texts(service):
+        assert not re.search(r"# @|\{%|(?<!\$)\{\{ [a-z_]+ \}\}", text), name
+        assert "\r" not in text, name
+        if text:
+            assert text == text.strip("\n") + "\n", f"{name}: blank lines at an edge"
+        assert not re.search(r"[ \t]$", text, re.M), f"{name}: space at the end of a line"
+        assert "\n\n\n" not in text or name.endswith((".py", ".mako")), f"{name}: two blank lines"
+        parse(name, text)
+    folders = [path for path in service.rglob("*") if path.is_dir()]
+    assert [folder for folder in folders if not any(folder.iterdir())] == []
+
+
+def parse(name: str, text: str) -> Any:
+    """Return the content of a file as its language reads it."""
+    if name.endswith(".py"):
+        return ast.parse(text)
+    if name.endswith(".toml"):
+        return tomllib.loads(text)
+    if name.endswith((".yml", ".yaml")):
+        return yaml.safe_load(text)
+    return text
+
+
+@pytest.mark.parametrize("answers", EVERY, ids=space.name)
+@pytest.mark.parametrize("package_name", ["a", "my_service", "p" * 40], ids=len)
+def test_render_is_formatted_and_linted(
+    rendered: Rendered, answers: space.Answers, package_name: str
+) -> None:
+    service = rendered({**answers, "package_name": package_name})
+    run(RUFF, "format", "--check", "--no-cache", cwd=service)
+    run(RUFF, "check", "--no-cache", cwd=service)
+
+
+@pytest.mark.parametrize("answers", EVERY, ids=space.name)
+def test_same_answers_make_the_same_bytes(
+    rendered: Rendered, source: Path, tmp_path: Path, answers: space.Answers
+) -> None:
+    again = render(source, tmp_path / "again", answers)
+    assert tree(again) == tree(rendered(answers))
+
+
+@pytest.mark.parametrize("answers", EVERY, ids=space.name)
+def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) -> None:
+    service = rendered(answers)
+    said = dict(texts(service))
+    is_chosen = chosen(answers)
+    factory = next(said[name] for name in said if re.fullmatch(r"src/\w+/__init__\.py", name))
+    places = {
+        "database": [
+            "database.init_app" in factory,
+            "tests/test_database.py" in said,
+            "docs/database.md" in said,
+            "FLASK_SQLALCHEMY_DATABASE_URI" in said[".env.example"],
+            "migrate:" in said["compose.yaml"],
+            "migrations" in said["Dockerfile"],
+            "db check" in said["Makefile"],
+            '"sqlalchemy' in said["pyproject.toml"],
+        ],
+        "example": [
+            "notes.bp" in factory,
+            "seed.init_app" in factory,
+            "tests/notes/test_api.py" in said,
+            "notes/" in said["README.md"],
+            "migrations/versions/0001_initial.py" in said,
+        ],
+    }
+    for part, found in places.items():
+        assert found == [is_chosen[part]] * len(found), part
+
+
+# --- Texts that break other templates -----------------------------------------------
+
+HOSTILE = {
+    "double quote": 'say "hello"',
+    "single quote": "it's",
+    "both quotes": 'it\'s "both"',
+    "three quotes": '"""',
+    "backslash": "back\\slash \\n",
+    "backslash at the end": "end\\",
+    "hash": "a # comment",
+    "toggle": "# @if x",
+    "end of a toggle": "# @endif",
+    "placeholder": "{{ 7 * 7 }}",
+    "statement": "{% raw %}",
+    "jinja comment": "{# no #}",
+    "percent": "100 %(name)s %s",
+    "dollar": "$HOME ${PATH} $(id) `id`",
+    "html": "<script>alert(1)</script>",
+    "yaml": "a: b, - c, [d], {e: f}, !f, &g, *h",
+    "yaml value": "yes",
+    "number": "0x1F",
+    "date": "2026-11-20",
+    "toml": "[table] = 'x'",
+    "emoji": "🎈 balloon",
+    "right to left": "\u202e\u05e9\u05dc\u05d5\u05dd",
+    "combining": "e\u0301\u200d",
+    "spaces around": "  two  ",
+    "angle": "a <b@c> d, e; f",
+    "markdown": "*a* _b_ [c](d) | e",
+    "null": "null",
+    "tilde": "~",
+}
+
+
+def read_back(service: Path, package: str) -> dict[str, Any]:
+    """Return what the produced files say that the texts are."""
+    for name, text in texts(service):
+        parse(name, text)
+    about = ast.parse((service / "src" / package / "about.py").read_text(encoding="utf-8"))
+    constants = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in about.body
+        if isinstance(node, ast.Assign)
+    }
+    project = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    readme = (service / "README.md").read_text(encoding="utf-8")
+    license_ = (service / "LICENSE").read_text(encoding="utf-8")
+    answers = yaml.safe_load((service / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert constants["DESCRIPTION"] == project["description"] == answers["description"]
+    assert readme.startswith(f"# {constants['NAME']}\n\n{project['description']}\n")
+    assert f"Copyright (c) {project['authors'][0]['name']}" in license_
+    return {**answers, "holder": project["authors"][0]["name"], "name": constants["NAME"]}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_reads_back(
+    source: Path, tmp_path: Path, text: str, prove: Callable[[str], None]
+) -> None:
+    answers = {"project_name": text, "description": text, "user_name": text}
+    answers["package_name"] = "hostile"
+    service = render(source, tmp_path / "service", answers)
+    said = read_back(service, "hostile")
+    assert [said[key] for key in answers] == list(answers.values())
+    assert (said["name"], said["holder"]) == (text, text.strip())
+    run(RUFF, "format", "--check", "--no-cache", cwd=service)
+    run(RUFF, "check", "--no-cache", cwd=service)
+    prove("hostile texts in each free answer that read back as typed")
+
+
+def allowed() -> st.SearchStrategy[str]:
+    refused = re.compile(space.FORM["unprintable"]["default"])
+    return st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60).filter(
+        lambda text: text.strip() and not refused.search(text)
+    )
+
+
+@given(text=allowed())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(text="\ufeffbom")
+@example(text="\u00a0\u3000x")
+def test_any_text_reads_back(
+    source: Path, tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    answers = {"project_name": text, "description": text, "package_name": "any"}
+    said = read_back(render(source, tmp_path_factory.mktemp("any") / "s", answers), "any")
+    assert (said["project_name"], said["description"]) == (text, text)
+
+
+@pytest.mark.parametrize("license_", space.CHOICES["license"])
+def test_license_names_its_holder(rendered: Rendered, license_: str) -> None:
+    service = rendered(
+        {"license": license_, "user_name": "Ada L.", "user_email": "ada@example.com"}
+    )
+    project = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["authors"] == [{"name": "Ada L.", "email": "ada@example.com"}]
+    text = (service / "LICENSE").read_text(encoding="utf-8")
+    first = {"mit": "MIT License", "apache-2.0": "Apache License", "bsd-3-clause": "BSD 3-Clause"}
+    assert first.get(license_, "All rights reserved") in text[:200]
+    assert not re.search(r"\b20\d\d Ada", text)
+
+
+# --- Elegance (spec/6) ---------------------------------------------------------------
+
+
+def functions(tree_: ast.AST) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree_) if isinstance(node, ast.FunctionDef))
+
+
+def length(node: ast.FunctionDef) -> int:
+    """Return the lines of a function's body, without its docstring."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("answers", EVERY, ids=space.name)
+def test_files_and_functions_are_short(
+    rendered: Rendered, answers: space.Answers, prove: Callable[[str], None]
+) -> None:
+    service = rendered(answers)
+    lines = [len(path.read_text().splitlines()) for path in sources(service)]
+    bodies = [
+        length(f) for path in sources(service) for f in functions(ast.parse(path.read_text()))
+    ]
+    assert median(lines) <= 80
+    assert max(lines) <= 250
+    assert median(bodies) <= 8
+    assert len((service / "README.md").read_text().splitlines()) <= 60
+    prove("variants within the budgets of elegance")
+
+
+@pytest.mark.parametrize("answers", EVERY, ids=space.name)
+def test_factory_reads_like_a_table_of_contents(rendered: Rendered, answers: space.Answers) -> None:
+    (path,) = rendered(answers).glob("src/*/__init__.py")
+    (factory,) = functions(ast.parse(path.read_text()))
+    assert (factory.end_lineno or 0) - factory.lineno + 1 <= 45
+    assert length(factory) <= 40
+    assert not any(isinstance(node, ast.If | ast.Lambda) for node in ast.walk(factory))
+    titles = re.findall(r"^    # [A-Z]", path.read_text(), re.M)
+    assert 5 <= len(titles) <= 7
