@@ -1,0 +1,30 @@
+# Bare `make` lists the targets. uv is taken from PATH, or else installed into .uv.
+UV := $(shell command -v uv || echo .uv/bin/uv)
+PYTEST := $(UV) run pytest --numprocesses=auto
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+.PHONY: try
+try: $(UV) ## Make a service into build/my-service, start it and talk to it
+	@$(UV) run --quiet --no-default-groups python tests/try.py
+
+.PHONY: test
+test: $(UV) ## Prove everything: make test ARGS=--require-services skips nothing
+	$(PYTEST) $(ARGS)
+
+.PHONY: test-quick
+test-quick: $(UV) ## Prove the source, the renders and the services of the presets
+	$(PYTEST) -m "not slow" $(ARGS)
+
+.PHONY: lint
+lint: $(UV) ## Check the code of this project
+	$(UV) run ruff check
+	$(UV) run ruff format --check
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet uv
