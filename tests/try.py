@@ -11,10 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import copier
 
@@ -31,7 +33,8 @@ def main() -> None:
     shutil.rmtree(SERVICE, ignore_errors=True)
     SERVICE.parent.mkdir(exist_ok=True)
     LOG.write_bytes(b"")
-    with step("copier copy: the default answers"):
+    with step("copier copy: the default answers"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of changes in this checkout that are not committed.
         copier.run_copy(str(ROOT), SERVICE, vcs_ref="HEAD", defaults=True, quiet=True)
     with step("make setup: everything installed and locked"):
         make("setup")
@@ -39,9 +42,7 @@ def main() -> None:
         make("migrate")
     with server() as address:
         story(address)
-    say(
-        f"\n  All of this took {time.monotonic() - STARTED:.1f} s. The service is stopped; go on with\n"
-    )
+    say(f"\n  All this took {time.monotonic() - STARTED:.1f} s. It is stopped; go on with\n")
     say(f"    cd {os.path.relpath(SERVICE)}")
     say("    make run      # serve it, reloading on changes")
     say("    make check    # lint, types and tests, as its CI does")
@@ -63,9 +64,7 @@ def story(address: str) -> None:
 def tell(method: str, url: str, body: object = None) -> Any:
     status, answer = fetch(method, url, body)
     sent = f"  {json.dumps(body)}" if body else ""
-    say(
-        f"\n  {method} {url.partition('/')[2].partition('/')[2].partition('/')[2]}{sent}\n    {status}"
-    )
+    say(f"\n  {method} {urlsplit(url).path}{sent}\n    {status}")
     for line in json.dumps(answer, indent=2).splitlines()[1:-1]:
         say(f"    {line}")
     return answer
@@ -124,10 +123,12 @@ def make(target: str) -> None:
 def step(title: str) -> Iterator[None]:
     """Print a line that shows what goes on, and then how long it took."""
     begun = time.monotonic()
-    sys.stdout.write(f"  ... {title}")
-    sys.stdout.flush()
+    if sys.stdout.isatty():
+        sys.stdout.write(f"     ...  {title}")
+        sys.stdout.flush()
     yield
-    say(f"\r  {time.monotonic() - begun:4.1f} s  {title}")
+    overwrite = "\r" if sys.stdout.isatty() else ""
+    say(f"{overwrite}  {time.monotonic() - begun:4.1f} s  {title}")
 
 
 def say(text: str) -> None:
@@ -141,4 +142,7 @@ def stop(reason: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")

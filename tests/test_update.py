@@ -1,0 +1,303 @@
+"""Updates: what is new arrives, and not a line of the user's work is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import space
+import yaml
+from helpers import commit, copier_command, render, run, snapshot, tree, update
+from test_questions import typed
+
+# What a service makes itself; no render has it.
+OWN = (".git/", ".venv/", "migrations/versions/", "openapi.json", "uv.lock", "instance/")
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Replace a text in a file; AssertionError when it is not there, once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{file.name} has {old!r} {text.count(old)} times"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def append(file: Path, text: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+# --- A template with a history --------------------------------------------------------
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """Return a repository of the template with the one version v1.0.0."""
+    repository = snapshot(tmp_path / "template")
+    commit(repository, "First", tag="v1.0.0")
+    return repository
+
+
+def release_next(template: Path) -> None:
+    """Release v1.1.0, which changes what releases change: code, dependencies, texts, files."""
+    inner = template / "template"
+    package = inner / "src" / "{{ package_name }}"
+    change(package / "security.py", "payment=()", "payment=(), usb=()")
+    change(package / "logs.py", "\nREDACTED = ", '\nREDACTED: str = "[removed]"\n_OLD = ')
+    change(package / "__init__.py.jinja", "# Routes: the URL map.", "# Routes: where what is.")
+    change(package / "config.py.jinja", "DRAIN_SECONDS: int = 10", "DRAIN_SECONDS: int = 15")
+    change(inner / ".env.example.jinja", "\nFLASK_DRAIN_SECONDS=10", "\nFLASK_DRAIN_SECONDS=15")
+    change(inner / "pyproject.toml.jinja", '"orjson>=3.13,<4"', '"orjson>=3.13,<5"')
+    change(inner / "pyproject.toml.jinja", '    "structlog', '    "packaging>=26",\n    "structlog')
+    change(inner / "README.md.jinja", "Bare `make` lists", "`make` alone lists")
+    change(inner / "Makefile.jinja", ".PHONY: audit", ".PHONY: news\nnews:\n\n.PHONY: audit")
+    (inner / "docs" / "operate.md").write_text("# Operate it\n\nNew in v1.1.0.\n")
+    commit(template, "Second", tag="v1.1.0")
+
+
+def release_with_a_question(template: Path) -> None:
+    """Release v2.0.0, which adds a question, a choice of `features` and its file."""
+    change(
+        template / "copier.yml",
+        "# --- What follows from the answers",
+        "colour:\n"
+        "  type: str\n"
+        "  choices: [none, blue]\n"
+        "  default: \"{{ 'none' if born < 2 else 'blue' }}\"\n"
+        "\n# --- What follows from the answers",
+    )
+    change(template / "copier.yml", "  type: int\n  default: 1", "  type: int\n  default: 2")
+    change(template / "copier.yml", "  default: [example]", "  default: [example, widgets]")
+    change(
+        template / "copier.yml",
+        '    "example: notes',
+        '    "widgets: small things": widgets\n    "example: notes',
+    )
+    inner = template / "template"
+    package = inner / "src" / "{{ package_name }}"
+    (package / "widgets.py").write_text('"""Small things."""\n')
+    append(inner / "README.md.jinja", "# @if colour == 'blue'\n\nIt is blue.\n# @endif\n")
+    commit(template, "Third", tag="v2.0.0")
+
+
+# --- The lives of a service -----------------------------------------------------------
+
+
+def begin(template: Path, service: Path, answers: space.Answers) -> Path:
+    render(template, service, answers)
+    commit(service, "Start")
+    return service
+
+
+def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
+    """Work on a service for a year; return the lines written, by file."""
+    package = service / "src" / "my_service"
+    (package / "journal.py").write_text(JOURNAL)
+    change(package / "__init__.py", "    health,\n", "    health,\n    journal,\n")
+    last = '    rest.register_blueprint(api.about.bp, url_prefix="/api/v1/about")\n'
+    own = '    rest.register_blueprint(journal.bp, url_prefix="/api/v1/journal")\n'
+    change(package / "__init__.py", last, last + own)
+    change(package / "api" / "about.py", '"""Tell name', '"""Tell everybody name')
+    change(package / "config.py", "class Config:\n", "class Config:\n    # Ours.\n")
+    change(package / "config.py", "    LOG_LEVEL:", '    JOURNAL_WORD: str = "fine"\n    LOG_LEVEL:')
+    page = "| `JOURNAL_WORD` | How it is. | `fine` | `fine` |\n"
+    append(service / "docs" / "settings.md", page)
+    sample = "\n# How it is.\n# FLASK_JOURNAL_WORD=fine\nFLASK_JOURNAL_WORD=fine\n"
+    append(service / ".env.example", sample)
+    change(
+        service / "tests" / "test_conventions.py",
+        '    "api-docs.openapi_json",\n',
+        '    "api-docs.openapi_json",\n    "journal.Journal",\n',
+    )
+    (service / "tests" / "test_journal.py").write_text(TEST_JOURNAL)
+    own_dependencies = "    # --- this service's own dependencies stand below ---\n"
+    change(
+        service / "pyproject.toml", own_dependencies, own_dependencies + '    "humanize>=4.9",\n'
+    )
+    append(service / "README.md", "\n## Who to call\n\nThe people next door.\n")
+    append(service / ".gitignore", "/secrets/\n")
+    append(service / "compose.yaml", "  mail:\n    image: mailpit\n")
+    (service / ".gitattributes").unlink()
+    if "example" in answers["features"]:
+        models = package / "notes" / "models.py"
+        added = "    colour: Mapped[str | None] = mapped_column(String(20))\n\n    __mapper_args__"
+        change(models, "\n    __mapper_args__", added)
+    return {
+        "src/my_service/__init__.py": ["    journal,", own.rstrip()],
+        "src/my_service/journal.py": JOURNAL.splitlines(),
+        "src/my_service/api/about.py": ['        """Tell everybody name, description'],
+        "src/my_service/config.py": ["    # Ours.", '    JOURNAL_WORD: str = "fine"'],
+        "docs/settings.md": [page.rstrip()],
+        ".env.example": ["FLASK_JOURNAL_WORD=fine"],
+        "pyproject.toml": ['    "humanize>=4.9",'],
+        "README.md": ["## Who to call", "The people next door."],
+        ".gitignore": ["/secrets/"],
+        "compose.yaml": ["    image: mailpit"],
+        "tests/test_journal.py": TEST_JOURNAL.splitlines(),
+    }
+
+
+JOURNAL = '''"""How it is."""
+
+from flask import current_app
+from flask.views import MethodView
+
+from .api import Blueprint
+
+bp = Blueprint("journal", __name__, description="How it is")
+
+
+@bp.route("")
+class Journal(MethodView):
+    @bp.response(200)
+    def get(self) -> dict[str, str]:
+        """Tell how it is"""
+        return {"word": current_app.config["JOURNAL_WORD"]}
+'''
+
+TEST_JOURNAL = """from flask.testing import FlaskClient
+
+
+def test_all_is_well(client: FlaskClient) -> None:
+    assert client.get("/api/v1/journal").get_json() == {"word": "fine"}
+"""
+
+
+def unfinished(service: Path) -> list[str]:
+    """Return the files with a conflict, as copier leaves them behind."""
+    marked = [
+        name
+        for name, content in tree(service, without=OWN).items()
+        if name.endswith(".rej") or re.search(rb"^(<{7}|>{7}) ", content, re.M)
+    ]
+    return marked + run("git", "ls-files", "--unmerged", cwd=service).splitlines()
+
+
+@pytest.mark.parametrize("answers", space.variants(), ids=space.name)
+def test_untouched_service_equals_a_fresh_one(
+    template: Path, tmp_path: Path, answers: space.Answers, prove: Callable[[str], None]
+) -> None:
+    service = begin(template, tmp_path / "service", answers)
+    release_next(template)
+    update(service)
+    fresh = render(template, tmp_path / "fresh", answers)
+    assert unfinished(service) == []
+    assert tree(service, without=OWN) == tree(fresh, without=OWN)
+    assert b"v1.1.0" in (service / ".copier-answers.yml").read_bytes()
+    prove("updates of an untouched service that equal a fresh one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", space.variants(), ids=space.name)
+def test_edited_service_keeps_its_edits_and_stays_green(
+    template: Path, tmp_path: Path, answers: space.Answers, prove: Callable[[str], None]
+) -> None:
+    service = begin(template, tmp_path / "service", answers)
+    written = edit(service, answers)
+    run("make", "setup", cwd=service)
+    if "example" in answers["features"]:
+        run("make", "migration", "m=note a colour", cwd=service)
+    run("make", "check", cwd=service)
+    commit(service, "A year of work")
+    release_next(template)
+    update(service)
+    assert unfinished(service) == []
+    assert not (service / ".gitattributes").exists()
+    for name, lines in written.items():
+        text = (service / name).read_text(encoding="utf-8").splitlines()
+        assert all(any(line in found for found in text) for line in lines), name
+    assert "usb=()" in (service / "src" / "my_service" / "security.py").read_text()
+    run("make", "setup", cwd=service)
+    run("make", "check", cwd=service)
+    prove("updates of an edited service without a conflict, its suite green")
+
+
+def test_second_update_changes_nothing(template: Path, tmp_path: Path) -> None:
+    service = begin(template, tmp_path / "service", space.variants()[-1])
+    release_next(template)
+    update(service)
+    commit(service, "Update")
+    before = tree(service)
+    update(service)
+    assert tree(service) == before
+
+
+def test_plain_command_updates(template: Path, tmp_path: Path) -> None:
+    """What `make update` calls needs no question answered and no trust."""
+    service = begin(template, tmp_path / "service", space.variants()[-1])
+    release_next(template)
+    run(*copier_command("update", "--defaults"), cwd=service)
+    assert (service / "docs" / "operate.md").exists()
+
+
+def test_update_refuses_uncommitted_work(template: Path, tmp_path: Path) -> None:
+    service = begin(template, tmp_path / "service", space.variants()[-1])
+    release_next(template)
+    append(service / "README.md", "\nNot committed.\n")
+    before = tree(service)
+    said = run(*copier_command("update", "--defaults"), cwd=service, expect=1)
+    assert "dirty" in said
+    assert tree(service) == before
+
+
+def test_first_migration_is_the_services_own(template: Path, tmp_path: Path) -> None:
+    """A later version of the template leaves shipped migrations alone."""
+    service = begin(template, tmp_path / "service", space.variants()[-1])
+    (shipped,) = (template / "template" / "migrations" / "versions").iterdir()
+    append(shipped, "\n# Changed in the template.\n")
+    commit(template, "Second", tag="v1.1.0")
+    before = tree(service / "migrations" / "versions")
+    update(service)
+    assert tree(service / "migrations" / "versions") == before
+
+
+@pytest.mark.parametrize("answers", space.variants(), ids=space.name)
+def test_new_question_leaves_an_old_service_as_it_was(
+    template: Path, tmp_path: Path, answers: space.Answers
+) -> None:
+    service = begin(template, tmp_path / "service", answers)
+    before = tree(service, without=(*OWN, ".copier-answers.yml"))
+    release_with_a_question(template)
+    update(service)
+    assert tree(service, without=(*OWN, ".copier-answers.yml")) == before
+    recorded = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    assert (recorded["born"], recorded["colour"]) == (1, "none")
+
+
+def test_new_question_is_answered_for_a_new_service(template: Path, tmp_path: Path) -> None:
+    release_with_a_question(template)
+    fresh = render(template, tmp_path / "fresh", {})
+    recorded = yaml.safe_load((fresh / ".copier-answers.yml").read_text())
+    assert (recorded["born"], recorded["colour"]) == (2, "blue")
+    assert (fresh / "README.md").read_text().endswith("\nIt is blue.\n")
+
+
+def test_new_feature_can_be_added_to_an_old_service(template: Path, tmp_path: Path) -> None:
+    service = begin(template, tmp_path / "service", space.variants()[-1])
+    release_with_a_question(template)
+    update(service, features=["widgets", "example"])
+    assert (service / "src" / "my_service" / "widgets.py").exists()
+    assert unfinished(service) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(before, after, id=f"{space.name(before)}-to-{space.name(after)}")
+        for before in space.variants()
+        for after in space.variants()
+        if before != after
+    ],
+)
+def test_changed_answers_equal_a_fresh_service(
+    template: Path, tmp_path: Path, before: space.Answers, after: space.Answers
+) -> None:
+    """Off to on and on to off, at the same version: what the README tells users to type."""
+    service = begin(template, tmp_path / "service", before)
+    same = ("update", "--defaults", "--vcs-ref=:current:")
+    run(*copier_command(*same, *typed(after)), cwd=service)
+    fresh = render(template, tmp_path / "fresh", {**after, "preset": "api"})
+    ours = tree(service, without=OWN)
+    theirs = tree(fresh, without=OWN)
+    assert unfinished(service) == []
+    assert ours == theirs
