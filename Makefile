@@ -20,6 +20,14 @@ test: $(UV) ## Prove everything: make test ARGS=--require-services skips nothing
 test-quick: $(UV) ## Prove the source, the renders and the services of the presets
 	$(PYTEST) -m "not slow" $(ARGS)
 
+.PHONY: docs
+docs: $(UV) ## Write the pages that repeat code
+	$(UV) run python tests/reference.py
+
+.PHONY: bench
+bench: $(UV) ## Measure a service beside bare Flask
+	$(UV) run python benchmarks/requests.py
+
 .PHONY: lint
 lint: $(UV) ## Check the code of this project
 	$(UV) run ruff check

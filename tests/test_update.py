@@ -99,7 +99,9 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     change(package / "__init__.py", last, last + own)
     change(package / "api" / "about.py", '"""Tell name', '"""Tell everybody name')
     change(package / "config.py", "class Config:\n", "class Config:\n    # Ours.\n")
-    change(package / "config.py", "    LOG_LEVEL:", '    JOURNAL_WORD: str = "fine"\n    LOG_LEVEL:')
+    change(
+        package / "config.py", "    LOG_LEVEL:", '    JOURNAL_WORD: str = "fine"\n    LOG_LEVEL:'
+    )
     page = "| `JOURNAL_WORD` | How it is. | `fine` | `fine` |\n"
     append(service / "docs" / "settings.md", page)
     sample = "\n# How it is.\n# FLASK_JOURNAL_WORD=fine\nFLASK_JOURNAL_WORD=fine\n"

@@ -122,9 +122,13 @@ def gunicorn_settings(_app: Flask) -> Iterator[tuple[str, str]]:
     if not path.exists():
         yield f"{path} is not here.", "Run the command where gunicorn runs."
         return
-    written = dict(_assigned(ast.parse(path.read_text(encoding="utf-8"))))
-    for name in sorted(written.keys() - Config().settings.keys()):
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    written = dict(_assigned(module))
+    settings = Config().settings.keys()
+    for name in sorted(written.keys() - settings):
         yield f"{path} sets {name}, which gunicorn ignores.", "Mend the name."
+    for name in sorted(_imported(module) & settings):
+        yield f"{path} imports {name}, which gunicorn takes for a setting.", "Rename it."
     if written.get("control_socket_disable") != "True":
         hint = "Set control_socket_disable = True."
         yield f"{path} leaves the control socket on.", hint
@@ -143,3 +147,8 @@ def _assigned(module: ast.Module) -> Iterator[tuple[str, str]]:
             names = [node.name] if isinstance(node, ast.FunctionDef) else []
         code = ast.unparse(getattr(node, "value", None) or node)
         yield from ((name, code) for name in names if not name.startswith("_"))
+
+
+def _imported(module: ast.Module) -> set[str]:
+    imports = [node for node in module.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name for node in imports for alias in node.names}
