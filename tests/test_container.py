@@ -1,0 +1,316 @@
+"""The image, built and run by a real Docker engine.
+
+Where no engine answers (`docker info`, with DOCKER_HOST as it is), these tests are skipped
+with the reason, even under --require-services: not every machine may run one.
+What they make is removed: containers, images, networks and volumes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+import space
+import yaml
+from helpers import ROOT, UV, commit, render, run
+
+VARIANTS = [v for v in space.variants() if space.name(v) in ("api-none", "api-sqlite-example")]
+HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+HOST = "api.example.com"
+CANARY = f"canary-{secrets.token_hex(8)}"
+PROBE_FAST = ["--health-interval=1s", "--health-retries=1", "--health-start-period=1ms"]
+UNWANTED = re.compile(
+    r"/\.(env|git)$|/\.?cache/(pip|uv)$|/my_service/tests$|bin/(cc|gcc|git|make|uvx?)$"
+    r"|^/app/.*/(mypy|pip|pytest|ruff|setuptools|uv)$"
+)
+TURNS_BAD = """
+from wsgiref.simple_server import make_server
+good = ["200 OK"] * 3
+def app(environ, start):
+    start(good.pop() if good else "500 Internal Server Error", [])
+    return []
+make_server("127.0.0.1", 8000, app).serve_forever()
+"""
+ANY_PORT = 'services: {web: {ports: !override ["127.0.0.1::8000"]}}'
+
+pytestmark = pytest.mark.slow
+
+
+def docker(*arguments: str | Path, expect: int = 0, cwd: Path = ROOT) -> str:
+    return run("docker", *arguments, cwd=cwd, expect=expect)
+
+
+def inspect(name: str) -> Any:
+    (found,) = json.loads(docker("inspect", name))
+    return found
+
+
+def unused() -> str:
+    return f"copier-flask-{secrets.token_hex(6)}"
+
+
+def wait_until(container: str, health: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while (state := inspect(container)["State"])["Health"]["Status"] != health:
+        waited_for = state["Running"] and time.monotonic() < deadline
+        assert waited_for, f"not {health}:\n{docker('logs', container)}"
+        time.sleep(0.1)
+
+
+def ask(address: str, path: str, data: object = None) -> Any:
+    """Return the JSON of an answer to GET, or to POST where there are data."""
+    body = None if data is None else json.dumps(data).encode()
+    headers = {"Host": HOST, "Content-Type": "application/json"}
+    with urlopen(Request(f"http://{address}{path}", body, headers), timeout=10) as answer:
+        return json.load(answer)
+
+
+def skip_without(*command: str) -> None:
+    try:
+        run("docker", *command, cwd=ROOT, timeout=60)
+    except (OSError, AssertionError, subprocess.TimeoutExpired):
+        pytest.skip(f"`docker {' '.join(command)}` does not work here")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> None:
+    skip_without("info")
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[str]:
+    name = unused()
+    docker("network", "create", name)
+    yield name
+    docker("network", "rm", name)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A rendered service and its image."""
+
+    folder: Path
+    image: str
+    has_database: bool
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=space.name)
+def service(
+    request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Render, lock and build, in a folder that holds secrets as a real one does."""
+    folder = render(source, tmp_path_factory.mktemp("container") / "service", request.param)
+    run(UV, "lock", "--quiet", cwd=folder)
+    for place in (folder, folder / "src" / "my_service"):
+        (place / ".env").write_text(f"FLASK_SECRET_KEY={CANARY}\n")
+    commit(folder, "Start")
+    made = Service(folder, unused(), request.param["database"] != "none")
+    try:
+        docker("build", "--network=host", f"--tag={made.image}", ".", cwd=folder)
+        yield made
+    finally:
+        docker("image", "rm", "--force", made.image)
+
+
+@pytest.fixture
+def volume(service: Service) -> Iterator[str]:
+    name = unused()
+    yield name
+    docker("volume", "rm", "--force", name)
+
+
+@pytest.fixture
+def production(service: Service, volume: str, network: str, tmp_path: Path) -> list[str]:
+    """Return the options of `docker run` in production; one variant's key comes from a file."""
+    settings = {"FLASK_TRUSTED_HOSTS": json.dumps([HOST]), "FLASK_PROXY_HOPS": "0"}
+    options = [*HARDENED, f"--network={network}"]
+    if service.has_database:
+        settings["FLASK_SQLALCHEMY_DATABASE_URI"] = "sqlite:////data/service.db"
+        settings["FLASK_SECRET_KEY"] = secrets.token_urlsafe(48)
+        options.append(f"--volume={volume}:/data")
+    else:
+        key = tmp_path / "key"
+        key.write_text(secrets.token_urlsafe(48))
+        settings["FLASK_SECRET_KEY_FILE"] = "/run/secrets/key"
+        options.append(f"--volume={key}:/run/secrets/key:ro")
+    return [*options, *(f"--env={name}={value}" for name, value in settings.items())]
+
+
+@pytest.fixture
+def start(service: Service) -> Iterator[Callable[..., str]]:
+    """Return a function that runs the image in the background."""
+    names = []
+
+    def start(options: list[str], *command: str) -> str:
+        names.append(unused())
+        docker("run", "--detach", f"--name={names[-1]}", *options, service.image, *command)
+        return names[-1]
+
+    yield start
+    for name in names:
+        docker("rm", "--force", "--volumes", name)
+
+
+def test_build_needs_a_lock(
+    rendered: Callable[[space.Answers], Path], prove: Callable[[str], None]
+) -> None:
+    service = rendered(VARIANTS[0])
+    refusal = docker("build", "--network=host", ".", cwd=service, expect=1)
+    assert "There is no uv.lock: run make setup first." in refusal
+    prove("images refused without a lock")
+
+
+def test_image_describes_itself(service: Service, prove: Callable[[str], None]) -> None:
+    config = inspect(service.image)["Config"]
+    user, group = map(int, config["User"].split(":"))
+    assert user > 0
+    assert group > 0
+    assert config["Healthcheck"]["Test"][0] == "CMD"
+    assert config["Cmd"][0] == "gunicorn"
+    assert not config.get("Entrypoint")
+    assert not re.search(r"SECRET|PASSWORD|TOKEN", " ".join(config["Env"]))
+    prove("images of a numeric user, in exec form, with a health check")
+
+
+def test_image_holds_no_more(service: Service, prove: Callable[[str], None]) -> None:
+    """The service and what it imports; no secret, tool, cache, test or repository."""
+    look = ("run", "--rm", "--user=0", service.image)
+    paths = docker(*look, "find", "/", "-xdev").splitlines()
+    app = {path.split("/")[2] for path in paths if path.startswith("/app/")}
+    migrations = {"migrations"} if service.has_database else set()
+    assert app == {".venv", "gunicorn.conf.py"} | migrations
+    assert [path for path in paths if UNWANTED.search(path)] == []
+    history = docker("history", "--no-trunc", service.image)
+    assert CANARY not in history + json.dumps(inspect(service.image))
+    docker(*look, "grep", "--recursive", CANARY, "/app", expect=1)
+    prove("images without secrets, tools, caches and tests")
+
+
+def test_container_serves_and_stops(
+    service: Service,
+    production: list[str],
+    start: Callable[..., str],
+    prove: Callable[[str], None],
+) -> None:
+    if service.has_database:
+        docker("run", "--rm", *production, service.image, "flask", "db", "upgrade")
+    assert "0 findings" in docker(
+        "run", "--rm", *production, service.image, "flask", "check", "--deploy"
+    )
+    name = start([*production, "--env=PORT=8080", "--publish=127.0.0.1::8080"])
+    wait_until(name, "healthy")
+    address = docker("port", name, "8080").strip()
+    assert ask(address, "/api/v1/about")["name"] == "My Service"
+    if service.has_database:
+        note = ask(address, "/api/v1/notes", {"title": "kept"})
+        assert ask(address, "/api/v1/notes")["items"] == [note]
+    docker("exec", "--env=FLASK_DRAIN_SECONDS=0", name, "flask", "drain")
+
+    docker("stop", "-t", "35", name)
+    state = inspect(name)["State"]
+    assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+    assert "Traceback" not in docker("logs", name)
+    prove("containers that became healthy, answered and stopped, on a read-only root")
+
+
+@pytest.mark.parametrize(
+    ("command", "course"),
+    [(["python", "-c", TURNS_BAD], ["healthy", "unhealthy"]), (["sleep", "60"], ["unhealthy"])],
+    ids=["answers 500", "absent"],
+)
+def test_health_check_sees_failure(
+    service: Service,
+    start: Callable[..., str],
+    command: list[str],
+    course: list[str],
+    prove: Callable[[str], None],
+) -> None:
+    name = start([*HARDENED, *PROBE_FAST, "--network=none"], *command)
+    for health in course:
+        wait_until(name, health)
+    prove("failing services that the health check found")
+
+
+def test_wrong_settings_end_the_container(
+    service: Service, start: Callable[..., str], prove: Callable[[str], None]
+) -> None:
+    name = start([*HARDENED, "--network=none", "--env=FLASK_PROXY_HOPS=many"])
+    assert docker("wait", name).strip() not in ("", "0")
+    logged = docker("logs", name)
+    assert logged.count("The service does not start in production") == 1
+    assert logged.count("FLASK_PROXY_HOPS must be") == 1
+    assert "Traceback" not in logged
+    prove("containers with wrong settings, ended with one refusal")
+
+
+@pytest.fixture
+def compose(service: Service, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Return a function that runs `docker compose` as shipped, on a port of its own."""
+    skip_without("compose", "version")
+    parts = yaml.safe_load((service.folder / "compose.yaml").read_text())["services"]
+    builds = {"services": {name: {"build": {"network": "host"}} for name in parts}}
+    (tmp_path / "builds.yaml").write_text(yaml.safe_dump(builds))
+    (tmp_path / "ports.yaml").write_text(ANY_PORT)
+    files = ["compose.yaml", tmp_path / "builds.yaml", tmp_path / "ports.yaml"]
+    options = ["--project-name", unused(), *(f"--file={file}" for file in files)]
+
+    def compose(*arguments: str, expect: int = 0) -> str:
+        return docker("compose", *options, *arguments, cwd=service.folder, expect=expect)
+
+    yield compose
+    compose("down", "--volumes", "--rmi=local", "--timeout=35")
+
+
+def write_env(folder: Path, **settings: str) -> None:
+    """Make `.env` as a person does: copy the example, change what production needs."""
+    shutil.copy(folder / ".env.example", folder / ".env")
+    with (folder / ".env").open("a") as env:
+        env.writelines(f"{name}={value}\n" for name, value in settings.items())
+
+
+def test_compose_starts_in_order(
+    service: Service, compose: Callable[..., str], prove: Callable[[str], None]
+) -> None:
+    write_env(
+        service.folder,
+        APP_ENV="production",
+        FLASK_SECRET_KEY=secrets.token_urlsafe(48),
+        FLASK_TRUSTED_HOSTS=json.dumps([HOST]),
+        FLASK_SESSION_COOKIE_SECURE="true",
+        FLASK_LOG_FORMAT="json",
+    )
+    docker("compose", "config", "--quiet", cwd=service.folder)
+    compose("up", "--build", "--wait", "--wait-timeout=120")
+    address = compose("port", "web", "8000").strip()
+    assert ask(address, "/api/v1/about")["name"] == "My Service"
+    if service.has_database:
+        ask(address, "/api/v1/notes", {"title": "kept"})
+        migrate, web = (
+            inspect(compose("ps", "--all", "--quiet", part).strip())["State"]
+            for part in ("migrate", "web")
+        )
+        assert migrate["ExitCode"] == 0
+        assert migrate["FinishedAt"] < web["StartedAt"]
+        compose("up", "--force-recreate", "--wait", "--wait-timeout=120")
+        address = compose("port", "web", "8000").strip()
+        assert len(ask(address, "/api/v1/notes")["items"]) == 1
+    prove("compose projects that came up, the migration before the service")
+
+
+def test_compose_ends_at_wrong_settings(
+    service: Service, compose: Callable[..., str], prove: Callable[[str], None]
+) -> None:
+    write_env(service.folder, APP_ENV="production")
+    compose("up", "--build", "--wait", "--wait-timeout=120", expect=1)
+    assert "FLASK_SECRET_KEY is the one of development" in compose("logs")
+    prove("compose projects that stopped at wrong settings")
