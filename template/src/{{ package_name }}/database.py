@@ -120,7 +120,9 @@ def database_url(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     except ArgumentError:
         yield "FLASK_SQLALCHEMY_DATABASE_URI is not set, or no URL.", hint
         return
-    if url.get_backend_name() != "sqlite":
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
         yield "FLASK_SQLALCHEMY_DATABASE_URI is not for SQLite.", hint
+    elif url.host or url.username or url.password or url.port:
+        yield "FLASK_SQLALCHEMY_DATABASE_URI names a host, and SQLite has none.", hint
     elif url.database in (None, "", ":memory:"):
         yield "FLASK_SQLALCHEMY_DATABASE_URI keeps nothing: it names no file.", hint

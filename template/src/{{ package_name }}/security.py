@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from .config import SAMPLE_SECRET_KEY
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+# A name or an address, or a dot and a domain to take in its subdomains.
+_HOST = re.compile(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\]")
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 # OWASP ASVS 5: V3.4. The service answers with data, so nothing may be loaded or framed.
 HEADERS = (
@@ -89,8 +92,8 @@ def trusted_hosts(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     hint = 'List the names that clients use: ["api.example.com"]'
     if not hosts:
         yield "FLASK_TRUSTED_HOSTS is not set.", hint
-    elif any(host.strip() in ("", ".", "*") or "*" in host for host in hosts):
-        yield "FLASK_TRUSTED_HOSTS trusts every host.", hint
+    elif not all(_HOST.fullmatch(host) for host in hosts):
+        yield "FLASK_TRUSTED_HOSTS has an entry that is no host, or is every host.", hint
 
 
 @checks.of_settings("S005")

@@ -9,7 +9,7 @@ from typing import Any
 
 _FORMS: dict[Any, str] = {
     bool: "true or false",
-    int: "a whole number such as 10",
+    int: "a whole number such as 0 or 10",
     str: "text (in JSON quotes, if it begins with a quote)",
     types.NoneType: "null",
     list[str]: 'a JSON list of texts such as ["a", "b"]',
@@ -23,6 +23,10 @@ def parse(text: str, kind: Any) -> object:
     Text is taken as written unless it is a JSON string, everything else is JSON, and
     a boolean may also be 1 or 0.
     """
+    if typing.get_origin(kind) is typing.Literal:
+        if text not in typing.get_args(kind):
+            raise ValueError
+        return text
     kinds = _alternatives(kind)
     if str in kinds and not text.startswith('"') and (text, len(kinds)) != ("null", 2):
         return text
@@ -36,6 +40,8 @@ def parse(text: str, kind: Any) -> object:
 
 def form(kind: Any) -> str:
     """Say what a value of `kind` looks like in a variable."""
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(typing.get_args(kind))
     return " or ".join(_FORMS[alternative] for alternative in _alternatives(kind))
 
 
@@ -49,4 +55,6 @@ def _is_a(value: object, kind: Any) -> bool:
         return kind == dict[str, str] and all(isinstance(v, str) for v in value.values())
     if isinstance(value, list):
         return kind == list[str] and all(isinstance(item, str) for item in value)
+    if kind is int:
+        return type(value) is int and value >= 0
     return type(value) is kind

@@ -8,7 +8,7 @@ import flask
 import flask_smorest
 from marshmallow import RAISE, Schema
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from .document import component
 
@@ -26,9 +26,19 @@ class Parser(FlaskParser):
         if req.mimetype != "application/json":
             raise UnsupportedMediaType("Send the body as application/json.")
         if req.content_length is None:
-            req.get_data()
-            req.stream.read(1)  # Of a chunked body, what exceeds the limit is cut off: 413.
+            _read_chunks(req)
         return req.get_json()
+
+
+def _read_chunks(req: flask.Request) -> None:
+    """Read a chunked body: 413 when it is too large, 400 when its chunks are broken."""
+    try:
+        req.get_data()
+        req.stream.read(1)  # What exceeds the limit was cut off.
+    except HTTPException:
+        raise
+    except Exception as error:  # Each server has classes of its own for broken chunks.
+        raise BadRequest("The chunks of the body are broken.") from error
 
 
 class Blueprint(flask_smorest.Blueprint):
