@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,24 +32,24 @@ class Finding:
 
     @property
     def subject(self) -> str:
-        """The variable that the message begins with."""
+        """The variable at fault: a message about settings begins with it."""
         return self.message.split()[0]
 
 
 # Both kinds yield (message, hint) pairs, or nothing when all is well.
 Find = Callable[[Any], Iterator[tuple[str, str]]]
-_OF_SETTINGS: dict[tuple[str, Level], Find] = {}
-_OF_THE_APP: dict[tuple[str, Level], Find] = {}
+_OF_SETTINGS: list[tuple[str, Level, Find]] = []
+_OF_THE_APP: list[tuple[str, Level, Find]] = []
 
 
 def of_settings(check_id: str, level: Level = "error") -> Callable[[Find], Find]:
     """Register a check that needs only settings; its errors stop a start in production."""
-    return lambda find: _OF_SETTINGS.setdefault((check_id, level), find)
+    return _registrar(_OF_SETTINGS, check_id, level)
 
 
 def of_the_app(check_id: str, level: Level = "error") -> Callable[[Find], Find]:
     """Register a check that needs the finished app, or files."""
-    return lambda find: _OF_THE_APP.setdefault((check_id, level), find)
+    return _registrar(_OF_THE_APP, check_id, level)
 
 
 def refusals(settings: Settings) -> Iterator[Finding]:
@@ -94,20 +94,39 @@ def check(deploy: bool, fail_level: str, format_: str) -> None:
         raise SystemExit(1)
 
 
+def _registrar(
+    registry: list[tuple[str, Level, Find]], check_id: str, level: Level
+) -> Callable[[Find], Find]:
+    def register(find: Find) -> Find:
+        registry.append((check_id, level, find))
+        return find
+
+    return register
+
+
 def _run(
-    checks: Mapping[tuple[str, Level], Find], subject: object, silenced: Mapping[str, str]
+    checks: Sequence[tuple[str, Level, Find]], subject: object, silenced: Mapping[str, str]
 ) -> Iterator[Finding]:
-    for (check_id, level), find in checks.items():
+    for check_id, level, find in checks:
         if not silenced.get(check_id, "").strip():
             for message, hint in find(subject):
                 yield Finding(check_id, level, message, hint)
 
 
+_FOR_DEBUGGING = (
+    "DEBUG",
+    "EXPLAIN_TEMPLATE_LOADING",
+    "PROPAGATE_EXCEPTIONS",
+    "TEMPLATES_AUTO_RELOAD",
+    "TESTING",
+    "TRAP_BAD_REQUEST_ERRORS",
+    "TRAP_HTTP_EXCEPTIONS",
+)
+
+
 @of_settings("S003")
 def nothing_for_debugging(settings: Settings) -> Iterator[tuple[str, str]]:
-    names = ["DEBUG", "TESTING", "PROPAGATE_EXCEPTIONS", "TRAP_HTTP_EXCEPTIONS"]
-    names += ["TRAP_BAD_REQUEST_ERRORS", "EXPLAIN_TEMPLATE_LOADING"]
-    for name in [*names, "TEMPLATES_AUTO_RELOAD"]:
+    for name in _FOR_DEBUGGING:
         if settings.get(name):
             yield f"FLASK_{name} is on.", "Leave it out: it is for development."
     if get_debug_flag():

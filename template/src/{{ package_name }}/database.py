@@ -11,21 +11,33 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, has_request_context, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, Engine, Select, event, literal, tuple_
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    Select,
+    create_engine,
+    event,
+    literal,
+    tuple_,
+)
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import PreconditionFailed
+from werkzeug.exceptions import PreconditionFailed, ServiceUnavailable
 
 from . import checks, errors, health
+from .base import Base
 from .extensions import db, migrate
 
+_log = logging.getLogger(__name__)
 _READ_ONLY = ("GET", "HEAD", "OPTIONS")
 
 
 def init_app(app: Flask) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of each look.
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # It logs every inspection.
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config))
     db.init_app(app)
     migrate.init_app(app, db)
@@ -33,13 +45,17 @@ def init_app(app: Flask) -> None:
         _prepare(db.engine, app.config["DATABASE_TIMEOUT_SECONDS"])
     health.add_check(app, "database", schema_is_current)
     app.register_error_handler(StaleDataError, _changed_meanwhile)
+    app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(PoolTimeoutError, _busy)
+    app.shell_context_processor(_models)
 
 
 def engine_options(settings: checks.Settings) -> dict[str, Any]:
     """Return the options for the engine; a database in memory has no pool to size."""
     if make_url(settings["SQLALCHEMY_DATABASE_URI"]).database in (None, "", ":memory:"):
-        return {}
+        return {"hide_parameters": True}
     return {
+        "hide_parameters": True,  # An error says which statement failed, not with which values.
         "pool_size": settings["DATABASE_POOL_SIZE"],
         "max_overflow": settings["DATABASE_POOL_OVERFLOW"],
         "pool_timeout": settings["DATABASE_TIMEOUT_SECONDS"],
@@ -94,7 +110,9 @@ def schema_is_current() -> None:
     A database with migrations that this code does not know is ahead, and is fine: the
     next release is being rolled out.
     """
-    with db.engine.connect() as connection:
+    # A connection of its own: readiness waits for no pool.
+    engine = create_engine(db.engine.url, poolclass=NullPool, connect_args={"timeout": 1})
+    with engine.connect() as connection:
         applied = set(MigrationContext.configure(connection).get_current_heads())
     known, heads = _revisions(migrate.directory)
     if applied != heads and applied <= known:
@@ -108,6 +126,24 @@ def _revisions(directory: str) -> tuple[set[str], set[str]]:
     return known, set(scripts.get_heads())
 
 
+def begin_writing() -> None:
+    """Take the write lock now: for a command, whose transaction would begin by reading."""
+    db.session.connection(execution_options={"writes": True})
+
+
+def _models() -> dict[str, Any]:
+    """Return what `flask shell` knows by name."""
+    return {mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
+
+
+def _busy(error: OperationalError | PoolTimeoutError) -> ResponseReturnValue:
+    """Answer 503 when a lock or a connection was not to be had; anything else is a crash."""
+    if isinstance(error, OperationalError) and "locked" not in str(error.orig):
+        raise error
+    _log.warning("database is busy", exc_info=error)
+    return errors.problem(ServiceUnavailable("The database is busy.", retry_after=1))
+
+
 def _changed_meanwhile(_error: StaleDataError) -> ResponseReturnValue:
     return errors.problem(PreconditionFailed("It was changed meanwhile."))
 
@@ -117,7 +153,7 @@ def database_url(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     hint = "Name a file: sqlite:////data/service.db"
     try:
         url = make_url(settings["SQLALCHEMY_DATABASE_URI"])
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: of a port that is no number.
         yield "FLASK_SQLALCHEMY_DATABASE_URI is not set, or no URL.", hint
         return
     if url.drivername not in ("sqlite", "sqlite+pysqlite"):

@@ -26,15 +26,16 @@ def problem(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
     status = error.code or 500
+    # What flask-smorest's abort and webargs have left on the exception.
     data: dict[str, Any] = getattr(error, "data", None) or {}
-    messages = data.get("messages")
+    messages = data.get("errors") or data.get("messages")
     body = {
         "type": "about:blank",
         "title": error.name,
         "status": status,
-        "detail": "The request is not valid." if messages else _detail(error),
+        "detail": data.get("message") or _detail(error, messages),
         "instance": f"urn:request:{g.request_id}",
-        "code": getattr(error, "problem_code", None) or code(error.name),
+        "code": code(error.name),
         "request_id": g.request_id,
     }
     if messages:
@@ -42,7 +43,7 @@ def problem(error: HTTPException) -> ResponseReturnValue:
     response = current_app.json.response(body)
     response.status_code = status
     response.content_type = MEDIA_TYPE
-    for name, value in error.get_headers():
+    for name, value in [*error.get_headers(), *(data.get("headers") or {}).items()]:
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
@@ -50,11 +51,13 @@ def problem(error: HTTPException) -> ResponseReturnValue:
 
 def code(title: str) -> str:
     """Return the word for machines: `Not Found` is `not-found`."""
-    return title.lower().replace(" ", "-")
+    return title.lower().replace(" ", "-").replace("'", "")
 
 
-def _detail(error: HTTPException) -> str | None:
+def _detail(error: HTTPException, messages: object) -> str | None:
     """Return what whoever raised the error wrote, unless it tells of the inside."""
+    if messages:
+        return "The request is not valid."
     if isinstance(error, SecurityError) or (error.code or 500) >= 500:
         return type(error).description
     return error.description

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -45,6 +46,7 @@ class Probes:
         self.wsgi_app = wsgi_app
         self.results: dict[str, str] = {}
         self.fresh_until = 0.0
+        self.lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -63,11 +65,11 @@ class Probes:
     def readiness(self) -> tuple[bool, dict[str, object]]:
         if Path(self.app.config["DRAIN_FILE"]).exists():
             return False, {"status": "draining"}
-        if time.monotonic() >= self.fresh_until:
-            self.results = {
-                name: self.run(name, check) for name, check in self.app.extensions["health"].items()
-            }
-            self.fresh_until = time.monotonic() + _CACHE_SECONDS
+        with self.lock:
+            if time.monotonic() >= self.fresh_until:
+                checks = self.app.extensions["health"].items()
+                self.results = {name: self.run(name, check) for name, check in checks}
+                self.fresh_until = time.monotonic() + _CACHE_SECONDS
         ready = "failed" not in self.results.values()
         return ready, {"status": "ready" if ready else "failed", "checks": self.results}
 

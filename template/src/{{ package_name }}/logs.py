@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import logging.config
 import re
@@ -17,24 +18,25 @@ import orjson
 import structlog
 from flask import Flask, Response, g, has_app_context, request
 from structlog.stdlib import ProcessorFormatter
+from werkzeug.datastructures import Headers
 
 REDACTED = "[redacted]"
-# A name is secret when one of its words is: api_key, Set-Cookie, refreshToken.
-_SECRET_WORDS = frozenset(
-    word
-    for words in (
-        "authorization cookie cookies credential credentials csrf jwt key keys",
-        "passphrase passwd password passwords pwd secret secrets",
-        "session sessionid token tokens",
-    )
-    for word in words.split()
+# A name is secret when it has one of these in it, or one of those as a word of its own.
+_SECRET_PARTS = re.compile(
+    "authori|bearer|cookie|credential|pass(code|phrase|w)|secret|token", re.I
 )
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_SECRET_WORDS = frozenset(
+    ["apikey", "auth", "csrf", "dsn", "jwt", "key", "keys", "otp", "pwd", "session", "sessionid"]
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What a client may send as an id; anything else could forge a line (ASVS 5: V16.4.1).
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-_JSON = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_JSON = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 Event = MutableMapping[str, Any]
+
+_log = structlog.get_logger(__name__)
 
 
 def configure(settings: Mapping[str, Any]) -> None:
@@ -61,12 +63,12 @@ def dict_config(settings: Mapping[str, Any]) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
+        "filters": {"no access lines": {"()": lambda: _is_no_access_line}},
         "handlers": {"stderr": {"()": StderrHandler, "formatter": "line"}},
         "root": {"level": settings["LOG_LEVEL"], "handlers": ["stderr"]},
         "loggers": {
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-            # Its own access lines would repeat ours.
-            "werkzeug": {"level": "WARNING"},
+            "werkzeug": {"level": "INFO", "filters": ["no access lines"]},
         },
     }
 
@@ -81,9 +83,21 @@ def init_app(app: Flask) -> None:
             write(_access_line(response))
         return response
 
+    app.log_exception = _log_exception  # type: ignore[method-assign]
     speaks = logging.getLogger(__name__).isEnabledFor(logging.INFO)
     app.before_request(_begin)
     app.after_request(end)
+
+
+def _log_exception(exc_info: Any) -> None:
+    """Log what nobody caught, by the rule: a path can hold a secret."""
+    rule = request.url_rule
+    _log.error("unhandled exception", exc_info=exc_info, route=rule.rule if rule else None)
+
+
+def _is_no_access_line(record: logging.LogRecord) -> bool:
+    """Tell werkzeug's other lines from those that would repeat ours: they have arguments."""
+    return not record.args
 
 
 def _begin() -> None:
@@ -122,7 +136,8 @@ class StderrHandler(logging.Handler):
 
 
 def _write(line: bytes) -> None:
-    with contextlib.suppress(OSError):  # A full disk or a closed pipe fails no request.
+    # A full disk, a closed pipe or a stderr that is none fails no request.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.buffer.write(line + b"\n")
         sys.stderr.buffer.flush()
 
@@ -163,25 +178,30 @@ def redact(_logger: Any, _method: str, event: Event) -> Event:
 
 def _redacted(name: object, value: Any) -> Any:
     words = {word.lower() for word in _WORD.findall(str(name))}
-    if words & _SECRET_WORDS:
+    if words & _SECRET_WORDS or _SECRET_PARTS.search(str(name)):
         return REDACTED
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping | Headers):
         return {key: _redacted(key, inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, tuple) and len(value) == 2:
+        return [value[0], _redacted(value[0], value[1])]
+    if isinstance(value, list | tuple):
         return [_redacted("", inner) for inner in value]
     return value
 
 
 def _on_one_line(_logger: Any, _method: str, event: Event) -> Event:
-    """Keep a line break in a text from looking like a line of its own."""
-    return {k: _escaped(v) if k != "exception" else v for k, v in event.items()}
+    """Keep a text from looking like a line of its own, or like a command to the terminal."""
+    return {_escaped(k): _escaped(v) if k != "exception" else v for k, v in event.items()}
 
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\r", "\\r").replace("\n", "\\n")
+        return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], value)
     return value
 
 
 def _render_json(_logger: Any, _method: str, event: Event) -> str:
-    return orjson.dumps(event, default=repr, option=_JSON).decode()
+    try:
+        return orjson.dumps(event, default=repr, option=_JSON).decode()
+    except TypeError:  # Of a number beyond 64 bits, half a character, a strange key.
+        return json.dumps(event, default=repr, skipkeys=True)

@@ -4,6 +4,7 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 
+from . import database
 from .notes import service
 
 
@@ -15,4 +16,5 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def seed() -> None:
     """Add the example data that is not there yet."""
+    database.begin_writing()
     click.echo(f"{service.seed()} notes added.")

@@ -31,6 +31,6 @@ def require_match(version: int, *, required: bool = True) -> None:
 
 def not_modified(response: Response) -> Response:
     """Answer 304 to a client that has this ETag; for `bp.after_request`."""
-    if response.status_code == 200 and "ETag" in response.headers:
+    if "If-None-Match" in request.headers and "ETag" in response.headers:
         response.make_conditional(request)
     return response

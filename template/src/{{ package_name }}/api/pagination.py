@@ -36,7 +36,7 @@ class PageQuery(Schema):
             if made_for != sort:
                 raise ValueError
             return self.PARSERS[sort.lstrip("-")](value), UUID(key)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise ValidationError("Not a cursor of this list.", "cursor") from error
 
 
@@ -51,5 +51,6 @@ def page(rows: Sequence[Any], query: Mapping[str, Any]) -> tuple[Any, dict[str, 
     sort, last = query["sort"], rows[-1]
     position = orjson.dumps([sort, getattr(last, sort.lstrip("-")), last.id])
     cursor = base64.urlsafe_b64encode(position).decode()
-    link = f'<{request.path}?{urlencode({**request.args, "cursor": cursor})}>; rel="next"'
+    # A relative reference: it stays right behind a proxy that takes a part of the path away.
+    link = f'<?{urlencode({**request.args, "cursor": cursor})}>; rel="next"'
     return {"items": rows, "next_cursor": cursor}, {"Link": link}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from ..api import Blueprint
 from ..api.conditional import IF_MATCH, etag, not_modified, require_match
 from ..api.fields import LINE, TEXT
 from ..api.pagination import PageQuery, page
+from ..base import utc
 from . import service
 from .models import Note
 
@@ -35,7 +35,7 @@ class NotePageSchema(Schema):
 
 
 class NoteQuery(PageQuery):
-    PARSERS = {"created_at": datetime.fromisoformat, "title": str}
+    PARSERS = {"created_at": utc, "title": str}
 
     sort = fields.String(load_default="-created_at", validate=validate.OneOf(service.SORTS))
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from ..base import utc_now
 from ..database import keyset
 from ..extensions import db
 from .models import Note
@@ -30,7 +31,8 @@ def find_note(note_id: UUID) -> Note | None:
 
 
 def create_note(*, title: str, body: str = "") -> Note:
-    note = Note(title=title, body=body)
+    now = utc_now()
+    note = Note(title=title, body=body, created_at=now, updated_at=now)
     db.session.add(note)
     db.session.commit()
     return note
