@@ -15,7 +15,8 @@ import copier
 ROOT = Path(__file__).parent.parent
 UV = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
 # Each test makes what it needs; nothing of the person who runs it gets in.
-OUTSIDE = ("APP_ENV", "CI", "COVERAGE_", "FLASK_", "MAKE", "MFLAGS", "PYTEST_", "TEST_", "VIRTUAL_ENV")
+OUTSIDE = ("APP_ENV", "CI", "COVERAGE_", "FLASK_", "MAKE", "MFLAGS", "PYTEST_", "TEST_")
+OUTSIDE += ("VIRTUAL_ENV",)
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Tester",
     "GIT_AUTHOR_EMAIL": "tester@example.com",
