@@ -149,7 +149,7 @@ def _write_json(line: dict[str, Any]) -> None:
 
 def _write_event(line: dict[str, Any]) -> None:
     del line["timestamp"], line["level"], line["logger"], line["request_id"]
-    structlog.get_logger(__name__).info(**line)
+    _log.info(**line)
 
 
 def _shared() -> list[structlog.typing.Processor]:
