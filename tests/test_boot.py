@@ -24,6 +24,8 @@ import space
 from helpers import UV, environment, run
 from server import HOST, PRODUCTION, SECRET_KEY, Answer, Server, Service, until
 
+pytestmark = pytest.mark.slow
+
 NOTES = "/api/v1/notes"
 ABOUT = "/api/v1/about"
 NOBODY = f"{NOTES}/00000000-0000-4000-8000-000000000000"
@@ -485,7 +487,6 @@ def refused(
     return Service(installed(space.presets()[0]), tmp_path_factory.mktemp("refused") / "service")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), WRONG_VALUES)
 def test_wrong_value_is_refused(refused: Service, name: str, value: str, prove: Prove) -> None:
     with ThreadPoolExecutor(3) as pool:
@@ -500,7 +501,6 @@ def test_wrong_value_is_refused(refused: Service, name: str, value: str, prove: 
     prove("wrong settings refused by gunicorn, flask run and flask check")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_wrong_form_is_refused(refused: Service, command: str, prove: Prove) -> None:
     names = declared(refused)
@@ -551,7 +551,6 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("answers", space.presets(), ids=space.name)
 def test_service_keeps_its_own_description(
     make: Make, start: Start, answers: space.Answers, tmp_path: Path, prove: Prove
@@ -573,7 +572,6 @@ def test_service_keeps_its_own_description(
         prove("generated requests that a service answered as it describes")
 
 
-@pytest.mark.slow
 def test_parallel_creates_are_all_kept(make: Make, start: Start, prove: Prove) -> None:
     server = start(make())
     with ThreadPoolExecutor(8) as pool:

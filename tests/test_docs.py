@@ -173,6 +173,7 @@ def test_change_it(source: Path, tmp_path: Path, prove: Callable[[str], None]) -
     prove("shell blocks of the texts run")
 
 
+@pytest.mark.slow
 def test_make_update(template: Path, tmp_path: Path, prove: Callable[[str], None]) -> None:
     service = render(template, tmp_path / "service")
     commit(service, "Start")
@@ -185,6 +186,7 @@ def test_make_update(template: Path, tmp_path: Path, prove: Callable[[str], None
     prove("shell blocks of the texts run")
 
 
+@pytest.mark.slow
 def test_drop_the_example(template: Path, tmp_path: Path, prove: Callable[[str], None]) -> None:
     service = render(template, tmp_path / "service")
     commit(service, "Start")

@@ -214,6 +214,7 @@ def test_edited_service_keeps_its_edits_and_stays_green(
     prove("updates of an edited service without a conflict, its suite green")
 
 
+@pytest.mark.slow
 def test_second_update_changes_nothing(template: Path, tmp_path: Path) -> None:
     service = begin(template, tmp_path / "service", space.variants()[-1])
     release_next(template)
@@ -274,6 +275,7 @@ def test_new_question_is_answered_for_a_new_service(template: Path, tmp_path: Pa
     assert (fresh / "README.md").read_text().endswith("\nIt is blue.\n")
 
 
+@pytest.mark.slow
 def test_new_feature_can_be_added_to_an_old_service(template: Path, tmp_path: Path) -> None:
     service = begin(template, tmp_path / "service", space.variants()[-1])
     release_with_a_question(template)
@@ -282,6 +284,7 @@ def test_new_feature_can_be_added_to_an_old_service(template: Path, tmp_path: Pa
     assert unfinished(service) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [
