@@ -228,6 +228,8 @@ GET = b"GET /api/v1/about HTTP/1.1\r\n"
 POST = b"POST /api/v1/notes HTTP/1.1\r\n" + TO_HOST + AS_JSON
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
+    "secret in a line without a version": b"GET /x?token=hunter2\r\n\r\n",
+    "secret in a header without a colon": b"GET / HTTP/1.1\r\n" + TO_HOST + b"Auth hunter2\r\n\r\n",
     "nothing": b"\r\n\r\n",
     "no request line": b"GARBAGE\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)),
@@ -269,6 +271,7 @@ def test_malformed_request_is_no_crash(running: Server, name: str, prove: Prove)
     assert running.ask("GET", ABOUT).status == 200
     said = running.lines()[lines:]
     assert not [line for line in said if line["level"] == "error" or "exception" in line]
+    assert "hunter2" not in str(said)
     prove("malformed requests survived")
 
 

@@ -51,6 +51,13 @@ def release_next(template: Path) -> None:
     change(inner / "pyproject.toml.jinja", '    "structlog', '    "packaging>=26",\n    "structlog')
     change(inner / "README.md.jinja", "Bare `make` lists", "`make` alone lists")
     change(inner / "Makefile.jinja", ".PHONY: audit", ".PHONY: news\nnews:\n\n.PHONY: audit")
+    for name, anchor in [
+        ("README.md.jinja", "<!-- this service's own sections"),
+        ("docs/settings.md", "<!-- this service's own settings"),
+        (".env.example.jinja", "# --- this service's own variables"),
+        ("Makefile.jinja", "# --- this service's own targets"),
+    ]:
+        change(inner / name, anchor, f"# New at the end of the template's part.\n\n{anchor}")
     (inner / "docs" / "operate.md").write_text("# Operate it\n\nNew in v1.1.0.\n")
     commit(template, "Second", tag="v1.1.0")
 
@@ -102,7 +109,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     change(
         package / "config.py", "    LOG_LEVEL:", '    JOURNAL_WORD: str = "fine"\n    LOG_LEVEL:'
     )
-    page = "| `JOURNAL_WORD` | How it is. | `fine` | `fine` |\n"
+    page = "\n| setting | | | |\n|---|---|---|---|\n| `JOURNAL_WORD` | | `fine` | `fine` |\n"
     append(service / "docs" / "settings.md", page)
     sample = "\n# How it is.\n# FLASK_JOURNAL_WORD=fine\nFLASK_JOURNAL_WORD=fine\n"
     append(service / ".env.example", sample)
@@ -118,6 +125,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     )
     append(service / "README.md", "\n## Who to call\n\nThe people next door.\n")
     append(service / ".gitignore", "/secrets/\n")
+    append(service / "Makefile", "\n.PHONY: hello\nhello:\n\t@echo hello\n")
     append(service / "compose.yaml", "  mail:\n    image: mailpit\n")
     (service / ".gitattributes").unlink()
     if "example" in answers["features"]:
@@ -129,7 +137,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
         "src/my_service/journal.py": JOURNAL.splitlines(),
         "src/my_service/api/about.py": ['        """Tell everybody name, description'],
         "src/my_service/config.py": ["    # Ours.", '    JOURNAL_WORD: str = "fine"'],
-        "docs/settings.md": [page.rstrip()],
+        "docs/settings.md": ["| `JOURNAL_WORD` |"],
         ".env.example": ["FLASK_JOURNAL_WORD=fine"],
         "pyproject.toml": ['    "humanize>=4.9",'],
         "README.md": ["## Who to call", "The people next door."],
@@ -226,10 +234,10 @@ def test_second_update_changes_nothing(template: Path, tmp_path: Path) -> None:
 
 
 def test_plain_command_updates(template: Path, tmp_path: Path) -> None:
-    """What `make update` calls needs no question answered and no trust."""
+    """`make update` needs no terminal where there is no new question, and no trust."""
     service = begin(template, tmp_path / "service", space.variants()[-1])
     release_next(template)
-    run(*copier_command("update", "--defaults"), cwd=service)
+    run("make", "update", cwd=service)
     assert (service / "docs" / "operate.md").exists()
 
 

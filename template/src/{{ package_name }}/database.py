@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
@@ -33,6 +35,8 @@ from .base import Base
 from .extensions import db, migrate
 
 _log = logging.getLogger(__name__)
+# What SQLite says of faults that are not of the request.
+_PASSING = re.compile("locked|readonly|is full|disk I/O")
 _READ_ONLY = ("GET", "HEAD", "OPTIONS")
 
 
@@ -110,7 +114,9 @@ def schema_is_current() -> None:
     A database with migrations that this code does not know is ahead, and is fine: the
     next release is being rolled out.
     """
-    # A connection of its own: readiness waits for no pool.
+    # A connection of its own: readiness waits for no pool. To connect would make the file.
+    if not Path(db.engine.url.database or "").exists():
+        raise FileNotFoundError("There is no database: run `flask db upgrade`.")
     engine = create_engine(db.engine.url, poolclass=NullPool, connect_args={"timeout": 1})
     with engine.connect() as connection:
         applied = set(MigrationContext.configure(connection).get_current_heads())
@@ -137,10 +143,10 @@ def _models() -> dict[str, Any]:
 
 
 def _busy(error: OperationalError | PoolTimeoutError) -> ResponseReturnValue:
-    """Answer 503 when a lock or a connection was not to be had; anything else is a crash."""
-    if isinstance(error, OperationalError) and "locked" not in str(error.orig):
+    """Answer 503 to what may pass: no lock, connection or space to be had. Else it is a crash."""
+    if isinstance(error, OperationalError) and not _PASSING.search(str(error.orig)):
         raise error
-    _log.warning("database is busy", exc_info=error)
+    _log.warning("database is busy or cannot be written", exc_info=error)
     return errors.problem(ServiceUnavailable("The database is busy.", retry_after=1))
 
 

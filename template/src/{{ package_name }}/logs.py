@@ -29,6 +29,7 @@ _SECRET_WORDS = frozenset(
     ["apikey", "auth", "csrf", "dsn", "jwt", "key", "keys", "otp", "pwd", "session", "sessionid"]
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What a client may send as an id; anything else could forge a line (ASVS 5: V16.4.1).
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
@@ -196,7 +197,7 @@ def _on_one_line(_logger: Any, _method: str, event: Event) -> Event:
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
-        return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], value)
+        return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], _COLOUR.sub("", value))
     return value
 
 

@@ -17,8 +17,11 @@ from .config import SAMPLE_SECRET_KEY
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# A name or an address, or a dot and a domain to take in its subdomains.
-_HOST = re.compile(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\]")
+# A name or an address, or a dot and a domain to take in its subdomains. Werkzeug compares
+# them as they are written, and takes no IPv6 address.
+_HOST = re.compile(r"\.?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+# Flask-Cors would read anything with a `*` or a bracket as a pattern without an end.
+_ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?")
 # OWASP ASVS 5: V3.4. The service answers with data, so nothing may be loaded or framed.
 HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -93,7 +96,7 @@ def secret_key(settings: checks.Settings) -> Iterator[tuple[str, str]]:
 @checks.of_settings("S004")
 def trusted_hosts(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     hosts = settings["TRUSTED_HOSTS"]
-    hint = 'List the names that clients use: ["api.example.com"]'
+    hint = 'List the names that clients use, in lower case: ["api.example.com"]'
     if not hosts:
         yield "FLASK_TRUSTED_HOSTS is not set.", hint
     elif not all(_HOST.fullmatch(host) for host in hosts):
@@ -118,6 +121,13 @@ def body_limits(settings: checks.Settings) -> Iterator[tuple[str, str]]:
         limit = settings[name]
         if not isinstance(limit, int) or limit <= 0:
             yield f"FLASK_{name} is no limit.", "Set it to a number above 0."
+
+
+@checks.of_settings("S012")
+def cors_origins(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    hint = 'List each in full: ["https://app.example.com"]'
+    if not all(_ORIGIN.fullmatch(origin) for origin in settings["CORS_ORIGINS"]):
+        yield "FLASK_CORS_ORIGINS has an entry that is no origin, or is many.", hint
 
 
 @checks.of_settings("S013")

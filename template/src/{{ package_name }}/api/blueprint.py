@@ -27,7 +27,10 @@ class Parser(FlaskParser):
             raise UnsupportedMediaType("Send the body as application/json.")
         if req.content_length is None:
             _read_chunks(req)
-        return req.get_json()
+        try:
+            return req.get_json()
+        except BadRequest as error:
+            raise BadRequest("The body is no valid JSON.") from error
 
 
 def _read_chunks(req: flask.Request) -> None:

@@ -33,7 +33,7 @@ class PageQuery(Schema):
     def _after(self, cursor: str, sort: str) -> tuple[object, UUID]:
         try:
             made_for, value, key = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
-            if made_for != sort:
+            if made_for != sort or not isinstance(value, str):
                 raise ValueError
             return self.PARSERS[sort.lstrip("-")](value), UUID(key)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
