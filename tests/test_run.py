@@ -115,10 +115,16 @@ def test_a_model_of_ones_own_gets_a_migration(source: Path, tmp_path: Path) -> N
     assert "sa.DateTime(timezone=True)" in written.read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_migration_wants_to_know_what_changes(source: Path, tmp_path: Path) -> None:
     service = render(source, tmp_path / "service")
+    (service / ".venv").mkdir()
     assert 'make migration m="add tags"' in run("make", "migration", cwd=service, expect=2)
+
+
+@pytest.mark.parametrize("target", ["run", "test", "lint", "check", "format"])
+def test_targets_want_to_be_set_up_first(source: Path, tmp_path: Path, target: str) -> None:
+    service = render(source, tmp_path / "service")
+    assert "run make setup." in run("make", target, cwd=service, expect=2)
 
 
 @pytest.mark.slow
