@@ -26,7 +26,7 @@ docs: $(UV) ## Write the pages that repeat code
 
 .PHONY: bench
 bench: $(UV) ## Measure a service beside bare Flask
-	$(UV) run python benchmarks/requests.py
+	$(UV) run python benchmarks/requests.py $(ARGS)
 
 .PHONY: lint
 lint: $(UV) ## Check the code of this project

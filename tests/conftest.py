@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,22 +43,9 @@ def rendered(
 
 
 @pytest.fixture
-def prove(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Return a function that counts something in the summary of what was proven."""
-    return lambda what: record_property("proven", what)
-
-
-@pytest.fixture
-def need(request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Return a function that finds a tool, and skips or fails with a reason without it."""
-
-    def find(tool: str) -> str:
-        path = shutil.which(tool)
-        if path is None:
-            missing(request, f"{tool} is not on PATH")
-        return str(path)
-
-    return find
+def prove(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Return a function that adds to the summary of what was proven, and how many times."""
+    return lambda what, times=1: record_property("proven", [what, times])
 
 
 def missing(request: pytest.FixtureRequest, reason: str) -> None:
@@ -72,9 +58,11 @@ def missing(request: pytest.FixtureRequest, reason: str) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what was proven, so that a green run cannot be an empty one."""
     passed = terminalreporter.stats.get("passed", [])
-    proven = Counter(
-        what for report in passed for key, what in report.user_properties if key == "proven"
-    )
+    proven: Counter[str] = Counter()
+    for report in passed:
+        for key, value in report.user_properties:
+            if key == "proven":
+                proven[value[0]] += value[1]
     terminalreporter.section("proven")
     for what, times in sorted(proven.items()):
         terminalreporter.line(f"{times:5} {what}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -70,10 +71,21 @@ def snapshot(target: Path) -> Path:
     return target
 
 
-def render(source: Path, target: Path, answers: Mapping[str, Any] | None = None) -> Path:
+def render(
+    source: Path,
+    target: Path,
+    answers: Mapping[str, Any] | None = None,
+    vcs_ref: str | None = None,
+) -> Path:
     """Make a service with real copier, without trust and without questions."""
     copier.run_copy(
-        str(source), target, data=dict(answers or {}), defaults=True, quiet=True, unsafe=False
+        str(source),
+        target,
+        data=dict(answers or {}),
+        vcs_ref=vcs_ref,
+        defaults=True,
+        quiet=True,
+        unsafe=False,
     )
     return target
 
@@ -99,6 +111,12 @@ def commit(repository: Path, message: str, tag: str | None = None) -> None:
     run("git", "commit", "--quiet", "--allow-empty", "--message", message, cwd=repository)
     if tag:
         run("git", "tag", tag, cwd=repository)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def tree(folder: Path, *, without: tuple[str, ...] = (".git/",)) -> dict[str, bytes]:

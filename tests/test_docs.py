@@ -8,7 +8,6 @@ import pty
 import re
 import select
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import reference
-from helpers import ROOT, commit, environment, files, render, run, snapshot
+from helpers import ROOT, commit, environment, files, free_port, render, run, snapshot
 from test_update import release_next
 
 PAGES = [name for name in files(ROOT) if name.endswith(".md") and not name.startswith("template/")]
@@ -33,6 +32,7 @@ RUN_BY = {
     ("README.md", "uvx copier copy <address of this repository> my-service"): "test_use_it",
     ("README.md", "make update"): "test_make_update",
     ("README.md", "make test"): "test_make_test_is_what_ci_runs",
+    ("benchmarks/README.md", "make bench"): "test_make_bench",
     ("docs/update.md", "make update"): "test_make_update",
     (
         "docs/update.md",
@@ -125,8 +125,7 @@ def answer_with_enter(command: str, cwd: Path) -> str:
 
 def served(service: Path, command: str) -> str:
     """Return what a service that a command starts answers, and stop it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["sh", "-ec", command],
         cwd=service,
@@ -189,9 +188,15 @@ def test_make_update(template: Path, tmp_path: Path, prove: Callable[[str], None
 @pytest.mark.slow
 def test_drop_the_example(template: Path, tmp_path: Path, prove: Callable[[str], None]) -> None:
     service = render(template, tmp_path / "service")
+    run("make", "setup", cwd=service)
     commit(service, "Start")
     run("sh", "-ec", block("docs/update.md", "uvx copier update"), cwd=service)
     assert not list(service.glob("src/*/notes"))
+    told = (ROOT / "template" / "README.md.jinja").read_text(encoding="utf-8")
+    example = told.partition("# @if has_example")[2].partition("# @endif")[0]
+    for command in re.findall(r"`(make [^`]*)`", example):
+        run("sh", "-ec", command, cwd=service)
+    run("make", "check", cwd=service)
     prove("shell blocks of the texts run")
 
 
@@ -206,6 +211,19 @@ def test_make_try(tmp_path: Path, prove: Callable[[str], None]) -> None:
     for shown in ("GET /readyz", '"status": "ready"', "POST /api/v1/notes", "201", "422", "3.1.0"):
         assert shown in said
     assert run("git", "status", "--porcelain", cwd=clone) == ""
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
+def test_make_bench(prove: Callable[[str], None]) -> None:
+    """In three turns: it measures every row, and asserts no figure."""
+    said = run(
+        "sh",
+        "-ec",
+        f"{block('benchmarks/README.md', 'make bench').strip()} ARGS='--turns 2'",
+        cwd=ROOT,
+    )
+    assert len(re.findall(r"^\| (plain view|GET /api/v1/about), .* \d\.\d\d \(", said, re.M)) == 4
     prove("shell blocks of the texts run")
 
 

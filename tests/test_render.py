@@ -230,7 +230,7 @@ def test_any_text_reads_back(
 
 
 @pytest.mark.parametrize("license_", space.CHOICES["license"])
-def test_license_names_its_holder(rendered: Rendered, license_: str) -> None:
+def test_owner_is_the_author(rendered: Rendered, license_: str) -> None:
     service = rendered(
         {"license": license_, "user_name": "Ada L.", "user_email": "ada@example.com"}
     )

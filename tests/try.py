@@ -14,13 +14,11 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import copier
+from helpers import ROOT, environment, free_port, render
 
-ROOT = Path(__file__).parent.parent
 SERVICE = ROOT / "build" / "my-service"
 LOG = ROOT / "build" / "try.log"
 STARTED = time.monotonic()
@@ -35,7 +33,7 @@ def main() -> None:
     LOG.write_bytes(b"")
     with step("copier copy: the default answers"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of changes in this checkout that are not committed.
-        copier.run_copy(str(ROOT), SERVICE, vcs_ref="HEAD", defaults=True, quiet=True)
+        render(ROOT, SERVICE, vcs_ref="HEAD")
     with step("make setup: everything installed and locked"):
         make("setup")
     with step("make migrate: the database in place"):
@@ -86,12 +84,12 @@ def fetch(method: str, url: str, body: object = None) -> tuple[int, Any]:
 @contextmanager
 def server() -> Iterator[str]:
     """Serve while the block runs; what the service says goes to the log."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [".venv/bin/flask", "--app", "my_service", "run", "--port", str(port)]
-    environment = {**os.environ, "APP_ENV": "development"}
     with step(f"flask run: http://127.0.0.1:{port}"), LOG.open("ab") as log:
-        process = subprocess.Popen(command, cwd=SERVICE, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=SERVICE, env=environment(APP_ENV="development"), stdout=log, stderr=log
+        )
         wait(port, process)
     try:
         yield f"http://127.0.0.1:{port}"
@@ -115,11 +113,8 @@ def wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def make(target: str) -> None:
     with LOG.open("ab") as log:
-        # The service finds the uv that runs this, instead of installing one of its own.
-        path = f"{Path(os.environ.get('UV', '')).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path}
         code = subprocess.call(
-            ["make", target], cwd=SERVICE, env=environment, stdout=log, stderr=log
+            ["make", target], cwd=SERVICE, env=environment(), stdout=log, stderr=log
         )
     if code:
         stop(f"make {target} failed.")

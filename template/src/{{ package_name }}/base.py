@@ -16,9 +16,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value and value.tzinfo is None:
-            raise ValueError("A time needs a zone.")
-        return value.astimezone(UTC) if value else None
+        return utc(value) if value else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value else None
@@ -43,9 +41,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def utc(text: str) -> datetime:
-    """Read a time in ISO 8601, as UTC; ValueError or OverflowError if it is none."""
-    time = datetime.fromisoformat(text)
+def utc(time: datetime) -> datetime:
+    """Return an aware time in UTC. ValueError without a zone, OverflowError beyond all years."""
     if time.tzinfo is None:
         raise ValueError("A time needs a zone.")
     return time.astimezone(UTC)

@@ -24,14 +24,14 @@ _log = structlog.get_logger(__name__)
 
 def init_app(app: Flask) -> None:
     """Answer the probes in front of Flask: no host check, no log line, no hook."""
-    app.extensions.setdefault("health", {})
+    app.extensions["health"] = {}
     app.wsgi_app = Probes(app, app.wsgi_app)  # type: ignore[assignment, method-assign]
     app.cli.add_command(drain)
 
 
 def add_check(app: Flask, name: str, check: Callable[[], None]) -> None:
     """Ask `check` when /readyz is; it raises when the part cannot be used."""
-    app.extensions.setdefault("health", {})[name] = check
+    app.extensions["health"][name] = check
 
 
 class Probes:

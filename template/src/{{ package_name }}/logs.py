@@ -64,12 +64,11 @@ def dict_config(settings: Mapping[str, Any]) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "filters": {"no access lines": {"()": lambda: _is_no_access_line}},
         "handlers": {"stderr": {"()": StderrHandler, "formatter": "line"}},
         "root": {"level": settings["LOG_LEVEL"], "handlers": ["stderr"]},
         "loggers": {
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-            "werkzeug": {"level": "INFO", "filters": ["no access lines"]},
+            "werkzeug": {"level": "INFO", "filters": [_is_no_access_line]},
         },
     }
 

@@ -55,15 +55,18 @@ class Headers:
     def __init__(self, wsgi_app: WSGIApplication, hsts_seconds: int) -> None:
         self.wsgi_app = wsgi_app
         hsts = f"max-age={hsts_seconds}; includeSubDomains"
-        self.over_http = {name.lower(): (name, value) for name, value in HEADERS}
-        sts = ("Strict-Transport-Security", hsts)
-        self.over_https = {**self.over_http, sts[0].lower(): sts}
+        over_https = (*HEADERS, ("Strict-Transport-Security", hsts))
+        self.by_scheme = {
+            scheme: [(name.lower(), (name, value)) for name, value in headers]
+            for scheme, headers in (("http", HEADERS), ("https", over_https))
+        }
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         def start_with_headers(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            ours = self.over_https if environ["wsgi.url_scheme"] == "https" else self.over_http
-            missing = ours.keys() - {name.lower() for name, _ in headers}
-            return start(status, [*headers, *map(ours.__getitem__, missing)], *error)
+            given = {name.lower() for name, _ in headers}
+            ours = self.by_scheme[environ["wsgi.url_scheme"]]
+            missing = [header for name, header in ours if name not in given]
+            return start(status, headers + missing, *error)
 
         return self.wsgi_app(environ, start_with_headers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,6 +12,8 @@ from uuid import UUID
 import orjson
 from flask import request
 from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from ..base import utc
 
 MAX_LIMIT = 100
 
@@ -38,6 +41,11 @@ class PageQuery(Schema):
             return self.PARSERS[sort.lstrip("-")](value), UUID(key)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise ValidationError("Not a cursor of this list.", "cursor") from error
+
+
+def time(text: str) -> datetime:
+    """Read a sorted time; for `PARSERS`."""
+    return utc(datetime.fromisoformat(text))
 
 
 def page(rows: Sequence[Any], query: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The notes over HTTP: authenticate, validate, call the service, answer."""
+"""The notes over HTTP: validate, call the service, answer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from marshmallow import Schema, fields, validate
 from ..api import Blueprint
 from ..api.conditional import IF_MATCH, etag, not_modified, require_match
 from ..api.fields import LINE, TEXT
-from ..api.pagination import PageQuery, page
-from ..base import utc
+from ..api.pagination import PageQuery, page, time
 from . import service
 from .models import Note
 
@@ -35,7 +34,7 @@ class NotePageSchema(Schema):
 
 
 class NoteQuery(PageQuery):
-    PARSERS = {"created_at": utc, "title": str}
+    PARSERS = {"created_at": time, "title": str}
 
     sort = fields.String(load_default="-created_at", validate=validate.OneOf(service.SORTS))
 
