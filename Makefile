@@ -6,7 +6,7 @@ PYTEST := $(UV) run pytest --numprocesses=auto
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 .PHONY: try
 try: $(UV) ## Make a service into build/my-service, start it and talk to it
@@ -27,6 +27,14 @@ docs: $(UV) ## Write the pages that repeat code
 .PHONY: bench
 bench: $(UV) ## Measure a service beside bare Flask
 	$(UV) run python benchmarks/requests.py $(ARGS)
+
+.PHONY: bench-database
+bench-database: $(UV) ## Measure what a service asks of its database
+	$(UV) run python benchmarks/database.py $(ARGS)
+
+.PHONY: bench-accounts
+bench-accounts: $(UV) ## Measure what accounts cost, and what their times tell
+	$(UV) run python benchmarks/accounts.py $(ARGS)
 
 .PHONY: lint
 lint: $(UV) ## Check the code of this project

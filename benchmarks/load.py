@@ -1,13 +1,19 @@
-"""Requests over kept connections, as many as a server answers: `wrk`, or else threads."""
+"""Requests over kept connections: as many as a server answers, or one at a time.
+
+The many come from `wrk`, or else from threads.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -15,7 +21,31 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class NotOkError(Exception):
-    """An answer was no 200, or none came."""
+    """An answer had another status than the one that was asked for, or none came."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A GET that is to be answered with a 200, or with a body of JSON a POST, with a 201."""
+
+    path: str
+    body: str = ""
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.body else "GET"
+
+    @property
+    def status(self) -> int:
+        return 201 if self.body else 200
+
+    def to(self, host: str) -> bytes:
+        """Return what is sent to the host."""
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
+        body = self.body.encode()
+        if body:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def tool() -> str:
@@ -23,45 +53,75 @@ def tool() -> str:
     return "wrk" if shutil.which("wrk") else "the benchmark's own threads"
 
 
-def requests_per_second(
-    port: int, host: str, path: str, *, connections: int, seconds: int
-) -> float:
-    """Return how many 200s a second the server on `port` gives; raise on any other answer."""
+def requests_per_second(port: int, host: str, ask: Ask, *, connections: int, seconds: int) -> float:
+    """Return how often a second the server on `port` answers; raise on another status."""
     load = _by_wrk if shutil.which("wrk") else _by_threads
-    return load(port, host, path, connections, seconds)
+    return load(port, host, ask, connections, seconds)
 
 
-def _by_wrk(port: int, host: str, path: str, connections: int, seconds: int) -> float:
+def latencies(
+    host: str, asks: Mapping[int, Sequence[Ask]], seconds: float
+) -> dict[int, list[float]]:
+    """Ask the servers on some ports in turn, one question at a time, on a connection to each.
+
+    Ends when all is asked or `seconds` are over, but asks each of them once. Returns the
+    seconds that each answer took, by port.
+    """
+    taken: dict[int, list[float]] = {port: [] for port in asks}
+    until = time.perf_counter() + seconds
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(_connection(port)) for port in asks]
+        for together in zip(*asks.values(), strict=True):
+            for port, connection, ask in zip(asks, connections, together, strict=True):
+                request, start = ask.to(host), time.perf_counter()
+                _answered(connection, request, ask)
+                taken[port].append(time.perf_counter() - start)
+            if time.perf_counter() > until:
+                break
+    return taken
+
+
+def _by_wrk(port: int, host: str, ask: Ask, connections: int, seconds: int) -> float:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT)]
-    command += ["-H", f"Host: {host}", f"http://127.0.0.1:{port}{path}"]
+    command += ["-H", f"Host: {host}", f"http://127.0.0.1:{port}{ask.path}"]
+    command += ["--", ask.method, str(ask.status), ask.body]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"^RESULT (\d+) (\d+) (\d+)$", run.stdout, re.MULTILINE)
     answers, microseconds, bad = map(int, found.groups()) if found else (0, 1, 0)
     if bad or not answers:
-        raise NotOkError(f"{path}: {bad} of {answers} answers were no 200. {run.stderr}".strip())
+        raise NotOkError(
+            f"{ask.path}: {bad} of {answers} answers were no {ask.status}. {run.stderr}".strip()
+        )
     return answers / microseconds * 1e6
 
 
-def _by_threads(port: int, host: str, path: str, connections: int, seconds: int) -> float:
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+def _by_threads(port: int, host: str, ask: Ask, connections: int, seconds: int) -> float:
     start = time.perf_counter()
     until = start + seconds
     with ThreadPoolExecutor(connections) as pool:
-        counts = [pool.submit(_answers, port, request, until) for _ in range(connections)]
+        counts = [pool.submit(_answers, port, host, ask, until) for _ in range(connections)]
     return sum(count.result() for count in counts) / (time.perf_counter() - start)
 
 
-def _answers(port: int, request: bytes, until: float) -> int:
+def _answers(port: int, host: str, ask: Ask, until: float) -> int:
     """Ask one question after the other on one connection, and count the answers."""
-    count = 0
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    count, request = 0, ask.to(host)
+    with _connection(port) as connection:
         while time.perf_counter() < until:
-            connection.sendall(request)
-            answer = _read(connection)
-            if not answer.startswith(b"HTTP/1.1 200 "):
-                raise NotOkError(f"An answer began {answer[:80]!r}.")
+            _answered(connection, request, ask)
             count += 1
     return count
+
+
+def _connection(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
+
+
+def _answered(connection: socket.socket, request: bytes, ask: Ask) -> None:
+    connection.sendall(request)
+    answer = _read(connection)
+    if not answer.startswith(b"HTTP/1.1 %d " % ask.status):
+        raise NotOkError(f"{ask.path}: an answer was no {ask.status}, it began {answer[:80]!r}.")
 
 
 def _read(connection: socket.socket) -> bytes:

@@ -1,34 +1,58 @@
-"""A rendered service and its environment: given ones, or new ones below `build/`."""
+"""A rendered service and its environment, given or new below `build/`, and how it is run."""
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build" / "benchmarks"
+# The tests' own way to services and databases.
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+import databases
+import helpers
+from helpers import ROOT
+from sqlalchemy.exc import DBAPIError
+
+# Each benchmark has a folder of its own, so that two may run at once.
+BUILD = ROOT / "build" / "benchmarks" / Path(sys.argv[0]).stem
 BASELINES = ROOT / "benchmarks" / "baselines"
 # The one host that the service trusts.
 HOST = "api.example.com"
+SECONDS_TO_START = 20
+# These win over the service's gunicorn.conf.py: no worker is renewed meanwhile, and one
+# worker leaves a core to whoever asks.
+SETTINGS = (
+    *("--worker-class=gthread", "--workers=1", "--threads=4", "--keep-alive=75"),
+    *("--max-requests=0", "--max-requests-jitter=0"),
+)
 
 
 class UnusableError(Exception):
     """The benchmark cannot run; the message says what it needs."""
 
 
+class AwayError(Exception):
+    """A server cannot be used; the message says why."""
+
+
 @dataclass(frozen=True)
 class Rendered:
-    """A service's folder, and a Python that has what it depends on."""
+    """A service's folder, a Python that has what it depends on, and the URL of its database."""
 
     service: Path
     package: str
     python: Path
+    database: str = "sqlite:///benchmark.db"
 
     def environ(self) -> dict[str, str]:
         """Return the variables of production; the service's code goes before any installed."""
@@ -38,27 +62,97 @@ class Rendered:
             "PYTHONPATH": os.pathsep.join([str(self.service / "src"), str(BASELINES)]),
             "APP_ENV": "production",
             "FLASK_INSTANCE_PATH": str(BUILD / "instance"),
+            "FLASK_JWT_SECRET_KEY": secrets.token_urlsafe(48),
+            "FLASK_MAIL_BACKEND": "file",
+            "FLASK_MAIL_DEFAULT_SENDER": "noreply@example.com",
             "FLASK_PROXY_HOPS": "0",
+            "FLASK_PUBLIC_URL": "https://app.example.com",
+            "FLASK_RATELIMIT_WRITES": "100000000 per minute",
             "FLASK_SECRET_KEY": secrets.token_urlsafe(48),
-            "FLASK_SQLALCHEMY_DATABASE_URI": "sqlite:///benchmark.db",
+            "FLASK_SQLALCHEMY_DATABASE_URI": self.database,
             "FLASK_TRUSTED_HOSTS": f'["{HOST}"]',
         }
 
-    def folder(self, module: str) -> Path:
-        """Return where gunicorn serves a module of `baselines/`: by its own gunicorn.conf.py."""
-        return self.service if module == "service" else BASELINES
+    def run(self, script: str, *arguments: str) -> str:
+        """Return what a script of `baselines/` prints; raise with its last line if it fails."""
+        log = BUILD / f"{Path(script).stem}-{arguments[0]}.log"
+        command = [str(self.python), str(BASELINES / script), *arguments]
+        with log.open("w") as stderr:
+            run = subprocess.run(
+                command,
+                cwd=self.service,
+                env=self.environ(),
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                check=False,
+            )
+        if run.returncode:
+            raise UnusableError(f"{script}: {_last_line(log)}")
+        return run.stdout
+
+    @contextlib.contextmanager
+    def served(self, module: str) -> Iterator[int]:
+        """Serve an app of `baselines/` on the port that is returned."""
+        port = helpers.free_port()
+        log = BUILD / f"gunicorn-{module}-{port}.log"
+        command = [str(self.python), "-m", "gunicorn", f"{module}:create_app()", *SETTINGS]
+        command += [f"--bind=127.0.0.1:{port}"]
+        # The service is served by its own gunicorn.conf.py.
+        folder = self.service if module == "service" else BASELINES
+        with (
+            log.open("w") as stderr,
+            subprocess.Popen(command, cwd=folder, env=self.environ(), stderr=stderr) as server,
+        ):
+            try:
+                _wait(server, port, log)
+                yield port
+            finally:
+                server.terminate()
 
 
-def prepare(service: Path | None, python: Path | None) -> Rendered:
-    """Return the given service and Python, or make what was not given."""
+@contextlib.contextmanager
+def new_database(kind: str) -> Iterator[str]:
+    """Yield the URL of a new database, and drop it however the run ends."""
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+            yield f"sqlite:///{folder}/service.db"
+        return
+    try:
+        server = databases.server(kind)
+        if server is None:
+            this = databases.KINDS[kind]
+            raise AwayError(f"no {this.name} on its local port, nor named by {this.variable}")
+        url = databases.create(server)
+    except DBAPIError as error:
+        raise AwayError(str(error.orig).splitlines()[0]) from error
+    try:
+        yield url.render_as_string(hide_password=False)
+    finally:
+        databases.drop(kind, url)
+
+
+def clear() -> None:
+    """Forget what an earlier run made."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+
+
+def prepare(
+    service: Path | None = None,
+    python: Path | None = None,
+    *,
+    name: str = "service",
+    answers: Mapping[str, Any] | None = None,
+) -> Rendered:
+    """Return the given service and Python, or make what was not given in a folder `name`."""
     for given in filter(None, (service, python)):
         if not given.exists():
             raise UnusableError(f"{given} does not exist.")
-    shutil.rmtree(BUILD, ignore_errors=True)
-    BUILD.mkdir(parents=True)
-    service = service.absolute() if service else _render()
+    service = service.absolute() if service else _render(name, answers)
     package = _package(service)
-    return Rendered(service, package, python.absolute() if python else _install(service))
+    python = python.absolute() if python else _install(service, BUILD / f"{name}-venv")
+    return Rendered(service, package, python)
 
 
 def _package(service: Path) -> str:
@@ -67,29 +161,34 @@ def _package(service: Path) -> str:
     raise UnusableError(f"{service} has no src/<package>/wsgi.py: is it a service?")
 
 
-def _render() -> Path:
-    """Render the default answers from the files as they are now, committed or not."""
-    if not importlib.util.find_spec("copier"):
-        raise UnusableError("copier is not here: run `uv run python benchmarks/requests.py`.")
-    sys.path.append(str(ROOT / "tests"))
-    import helpers  # The tests' own way to a service.
-
-    return helpers.render(helpers.snapshot(BUILD / "template"), BUILD / "service")
+def _render(name: str, answers: Mapping[str, Any] | None) -> Path:
+    """Render the answers from the files as they are now, committed or not."""
+    template = BUILD / "template"
+    source = template if template.exists() else helpers.snapshot(template)
+    return helpers.render(source, BUILD / name, answers)
 
 
-def _install(service: Path) -> Path:
+def _install(service: Path, environment: Path) -> Path:
     """Install what the service depends on into an environment of its own."""
-    environment = BUILD / "venv"
-    _run("uv", "venv", "--quiet", environment)
     python = environment / "bin" / "python"
-    _run("uv", "pip", "install", "--quiet", "--python", python, service)
+    install = ("pip", "install", "--quiet", "--python", python, service)
+    try:
+        helpers.run(helpers.UV, "venv", "--quiet", environment, cwd=BUILD)
+        helpers.run(helpers.UV, *install, cwd=BUILD)
+    except AssertionError as error:
+        raise UnusableError(error) from error
     return python
 
 
-def _run(program: str, *arguments: str | Path) -> None:
-    found = shutil.which(program)
-    if not found:
-        raise UnusableError(f"{program} is not here: install it, or put it on PATH.")
-    run = subprocess.run([found, *arguments], cwd=BUILD, stderr=subprocess.PIPE, text=True)
-    if run.returncode:
-        raise UnusableError(f"{Path(program).name} {arguments[0]} failed:\n{run.stderr.strip()}")
+def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return when the port answers; raise when the server ends or takes too long."""
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until and server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise UnusableError(f"gunicorn did not start: {_last_line(log)}")
+
+
+def _last_line(log: Path) -> str:
+    return (log.read_text(errors="replace").splitlines() or ["(it wrote nothing)"])[-1]

@@ -1,4 +1,5 @@
--- Prints what wrk saw: answers, microseconds, and how many answers were no 200.
+-- Asks with the method, status and body of its arguments, and prints what wrk saw: answers,
+-- microseconds, and how many answers had another status.
 local threads = {}
 
 function setup(thread)
@@ -6,8 +7,15 @@ function setup(thread)
   table.insert(threads, thread)
 end
 
+function init(arguments)
+  wrk.method, expected = arguments[1], tonumber(arguments[2])
+  if arguments[3] ~= "" then
+    wrk.body, wrk.headers["Content-Type"] = arguments[3], "application/json"
+  end
+end
+
 function response(status)
-  if status ~= 200 then
+  if status ~= expected then
     refused = refused + 1
   end
 end

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import daemons
+import databases
 import helpers
 import pytest
+import space
+from server import Server, Service
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail where a tool, Python or server is missing, instead of skipping",
     )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the servers that the machine could have and has not: one for all workers."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    ours = ExitStack()
+    session.config.add_cleanup(ours.close)
+    for kind, this in databases.KINDS.items():
+        if not databases.server(kind) and not daemons.lacking(kind):
+            daemon = ours.enter_context(daemons.server(kind).for_a_while())
+            os.environ[this.variable] = daemon.url.render_as_string()
+            databases.server.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +62,101 @@ def rendered(
     return render
 
 
+@pytest.fixture(scope="session")
+def database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
+    """Return a function that makes a database of a kind, gone in the end with all beside it."""
+    made: list[tuple[str, databases.URL]] = []
+
+    def new(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('database')}/service.db"
+        server = databases.server(kind)
+        if server is None:
+            this = databases.KINDS[kind]
+            missing(request, f"no {this.name} on its local port, nor named by {this.variable}")
+        made.append((kind, databases.create(server)))
+        return made[-1][1].render_as_string(hide_password=False)
+
+    yield new
+    for kind, url in made:
+        databases.drop(kind, url)
+
+
+@pytest.fixture(scope="session")
+def suite(database_url: Callable[[str], str]) -> Callable[[Mapping[str, Any]], dict[str, str]]:
+    """Return a function that says what the own suite of a service needs in its environment."""
+
+    def variables(answers: Mapping[str, Any]) -> dict[str, str]:
+        kind = answers["database"]
+        return {"TEST_DATABASE_URL": database_url(kind)} if kind in databases.KINDS else {}
+
+    return variables
+
+
+@pytest.fixture(scope="session")
+def installed(
+    rendered: Callable[[Mapping[str, Any]], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Mapping[str, Any]], Path]:
+    """Return a function that installs a service, once for each kind."""
+    made: dict[str, Path] = {}
+
+    def install(answers: Mapping[str, Any]) -> Path:
+        name = space.name(answers)
+        if name not in made:
+            folder = tmp_path_factory.mktemp("installed") / "service"
+            shutil.copytree(rendered(answers), folder)
+            helpers.run(helpers.UV, "sync", "--no-dev", "--compile-bytecode", cwd=folder)
+            made[name] = folder
+        return made[name]
+
+    return install
+
+
+@pytest.fixture
+def make(
+    installed: Callable[[Mapping[str, Any]], Path],
+    database_url: Callable[[str], str],
+    tmp_path: Path,
+) -> Callable[..., Service]:
+    """Return a function that makes a service of its own, with its schema if it has one."""
+
+    def service(
+        answers: Mapping[str, Any] | None = None, *, migrated: bool = True, url: str | None = None
+    ) -> Service:
+        chosen = answers or space.examples()[0]
+        if chosen["database"] in databases.KINDS:
+            url = url or database_url(chosen["database"])
+        made = Service(installed(chosen), tmp_path / "service", url)
+        if migrated and chosen["database"] != "none":
+            made.flask("db", "upgrade")
+        return made
+
+    return service
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Server]]:
+    """Return a function that starts a service; all are stopped in the end."""
+    servers: list[Server] = []
+
+    def server(service: Service, **variables: str) -> Server:
+        servers.append(Server(service, **variables))
+        return servers[-1]
+
+    yield server
+    for each in servers:
+        each.stop()
+
+
 @pytest.fixture
 def prove(record_property: Callable[[str, object], None]) -> Callable[..., None]:
     """Return a function that adds to the summary of what was proven, and how many times."""
     return lambda what, times=1: record_property("proven", [what, times])
 
 
-def missing(request: pytest.FixtureRequest, reason: str) -> None:
+def missing(request: pytest.FixtureRequest, reason: str) -> NoReturn:
     """Skip, or fail when services are required."""
     if request.config.getoption("--require-services"):
         pytest.fail(f"--require-services: {reason}", pytrace=False)

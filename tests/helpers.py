@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent
 UV = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
 # Each test makes what it needs; nothing of the person who runs it gets in.
 OUTSIDE = ("APP_ENV", "CI", "COVERAGE_", "FLASK_", "MAKE", "MFLAGS", "PYTEST_", "TEST_")
-OUTSIDE += ("VIRTUAL_ENV",)
+# The last would have each process compile all that it imports.
+OUTSIDE += ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Tester",
     "GIT_AUTHOR_EMAIL": "tester@example.com",
@@ -31,7 +32,9 @@ def environment(**variables: str) -> dict[str, str]:
     """Return the environment of a command: ours without the settings of others."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith(OUTSIDE)}
     path = f"{Path(UV).parent}{os.pathsep}{ours['PATH']}"
-    return {**ours, **IDENTITY, "PATH": path, **variables}
+    # A service's suite takes all processors, but here there is a test for each.
+    alone = {"PYTEST_XDIST_AUTO_NUM_WORKERS": "0"}
+    return {**ours, **IDENTITY, **alone, "PATH": path, **variables}
 
 
 def run(
@@ -111,6 +114,17 @@ def commit(repository: Path, message: str, tag: str | None = None) -> None:
     run("git", "commit", "--quiet", "--allow-empty", "--message", message, cwd=repository)
     if tag:
         run("git", "tag", tag, cwd=repository)
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Replace a text in a file; AssertionError when it is not there, once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{file.name} has {old!r} {text.count(old)} times"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def append(file: Path, text: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 def free_port() -> int:

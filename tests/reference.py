@@ -19,12 +19,13 @@ def questions() -> str:
         cells += [answers(key, question), default(key), asked(question)]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "A preset answers the questions about parts, and the answers are recorded:", ""]
-    lines += ["| preset | surface | database | features |", "|---|---|---|---|"]
+    lines += ["| preset | surface | database | auth | features |", "|---|---|---|---|---|"]
     for preset in space.CHOICES["preset"]:
         if preset != "custom":
             made = space.implied({"preset": preset})
             features = ", ".join(made["features"]) or "none"
-            lines.append(f"| {preset} | {made['surface']} | {made['database']} | {features} |")
+            cells = [preset, made["surface"], made["database"], made["auth"], features]
+            lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
         "Any answer can be given beside a preset: `-d preset=minimal -d database=sqlite`.",

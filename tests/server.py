@@ -33,6 +33,25 @@ PRODUCTION = {
 }
 
 
+# No test of something else is to trip over a limit.
+NO_LIMIT = "1000000 per minute"
+LIMITS = {"FLASK_RATELIMIT_WRITES": NO_LIMIT}
+ACCOUNTS = {
+    "FLASK_RATELIMIT_LOGIN": NO_LIMIT,
+    "FLASK_RATELIMIT_ACCOUNT": NO_LIMIT,
+    "FLASK_RATELIMIT_MAIL": NO_LIMIT,
+    "FLASK_PUBLIC_URL": "https://app.example.com",
+    "FLASK_MAIL_BACKEND": "file",
+    "FLASK_MAIL_DEFAULT_SENDER": "noreply@example.com",
+}
+TOKENS = {
+    "FLASK_RATELIMIT_REFRESH": NO_LIMIT,
+    "FLASK_JWT_SECRET_KEY": "the-key-of-tokens-which-nobody-may-see-4e8a02",
+}
+# What a service needs, by the module that needs it.
+OF_MODULES = {"limits.py": LIMITS, "accounts": ACCOUNTS, "accounts/jwt.py": TOKENS}
+
+
 def until(true: Callable[[], Any], what: str, seconds: float = 20) -> Any:
     """Return the first true answer; AssertionError after the deadline."""
     deadline = time.monotonic() + seconds
@@ -64,15 +83,19 @@ class Answer:
 class Service:
     """The files of a service in a folder of their own; its programs are shared."""
 
-    def __init__(self, installed: Path, folder: Path) -> None:
+    def __init__(self, installed: Path, folder: Path, url: str | None = None) -> None:
         shutil.copytree(installed, folder, ignore=shutil.ignore_patterns(".venv"))
         self.folder = folder
         self.programs = installed / ".venv" / "bin"
+        self.settings = PRODUCTION | ({"FLASK_SQLALCHEMY_DATABASE_URI": url} if url else {})
+        for module, settings in OF_MODULES.items():
+            if (folder / "src" / "my_service" / module).exists():
+                self.settings |= settings
         self.database = folder / "instance" / "service.db"
 
     def flask(self, *arguments: str, **variables: str) -> str:
         command = [self.programs / "flask", "--app", "my_service", *arguments]
-        return run(*command, cwd=self.folder, **{**PRODUCTION, **variables})
+        return run(*command, cwd=self.folder, **{**self.settings, **variables})
 
 
 class Server:
@@ -81,7 +104,7 @@ class Server:
     def __init__(self, service: Service, **variables: str) -> None:
         self.log = service.folder / "stderr.log"
         command = [service.programs / "gunicorn", "--bind", "127.0.0.1:0", "my_service.wsgi:app"]
-        given = environment(**{**PRODUCTION, **variables})
+        given = environment(**{**service.settings, **variables})
         with self.log.open("wb") as file:
             self.process = subprocess.Popen(
                 command, cwd=service.folder, env=given, stdout=file, stderr=file

@@ -48,7 +48,7 @@ def _values(question: Mapping[str, Any]) -> list[str]:
 
 CHOICES: dict[str, list[str]] = {k: _values(q) for k, q in QUESTIONS.items() if "choices" in q}
 # What changes the code of a service; the other questions change texts around it.
-CORE = ("surface", "database", "features")
+CORE = ("surface", "database", "auth", "features")
 
 
 def subsets(values: list[str]) -> list[list[str]]:
@@ -58,6 +58,8 @@ def subsets(values: list[str]) -> list[list[str]]:
 
 def refusal(answers: Mapping[str, Any]) -> str | None:
     """The oracle: the name of the rule that refuses these answers, or None."""
+    if answers["auth"] != "none" and answers["database"] == "none":
+        return "accounts-need-a-database"
     if "example" in answers["features"] and answers["database"] == "none":
         return "example-needs-a-database"
     return None
@@ -67,21 +69,62 @@ def implied(given: Mapping[str, Any]) -> Answers:
     """The oracle: all answers that follow from the given ones."""
     preset = given.get("preset", "api")
     database = given.get("database", "none" if preset == "minimal" else "sqlite")
-    example = preset != "minimal" and database != "none"
+    kept = preset != "minimal" and database != "none"
     return {
         "preset": preset,
         "surface": "api",
         "database": database,
-        "features": given.get("features", ["example"] if example else []),
+        "auth": given.get("auth", "jwt" if kept else "none"),
+        "features": given.get("features", ["example"] if kept else []),
         "ci": given.get("ci", "github"),
     }
 
 
 def variants() -> list[Answers]:
     """Return each kind of code that the template can make, as answers."""
-    space = product(CHOICES["surface"], CHOICES["database"], subsets(CHOICES["features"]))
+    axes = (*(CHOICES[key] for key in CORE if key != "features"), subsets(CHOICES["features"]))
+    space = product(*axes)
     every = [dict(zip(CORE, point, strict=True)) for point in space]
     return [answers for answers in every if not refusal(answers)]
+
+
+def examples() -> list[Answers]:
+    """Return the variants with the example and no accounts, one for each database."""
+    return [v for v in variants() if "example" in v["features"] and v["auth"] == "none"]
+
+
+def suites() -> list[Answers]:
+    """Return the variants whose own suites are run: each database with each kind of accounts.
+
+    Without the example, each database and each kind of accounts come once.
+    """
+    every = variants()
+    whole = [v for v in every if v["database"] == "none" or "example" in v["features"]]
+    bare = {("sqlite", "none"), ("postgresql", "session"), ("mysql", "jwt"), ("sqlite", "both")}
+    return whole + [v for v in every if (v["database"], v["auth"]) in bare and v not in whole]
+
+
+def lives() -> list[Answers]:
+    """Return variants that are edited for a year: each database, each kind of accounts."""
+    lived = {("none", "none"), ("sqlite", "jwt"), ("postgresql", "session"), ("mysql", "both")}
+    lived.add(("sqlite", "none"))
+    return [v for v in suites() if (v["database"], v["auth"]) in lived]
+
+
+def changes() -> list[tuple[Answers, Answers]]:
+    """Return each answer changed to each other one, where the rest is as presets have it."""
+    usual = [implied({"preset": preset}) for preset in CHOICES["preset"]]
+
+    def others(before: Answers, after: Answers) -> set[str]:
+        return {key for key in CORE if before[key] != after[key]}
+
+    return [
+        (before, after)
+        for before in variants()
+        for after in variants()
+        if len(others(before, after)) == 1
+        and any(others(before, answers) <= others(before, after) for answers in usual)
+    ]
 
 
 def presets() -> list[Answers]:
@@ -97,7 +140,8 @@ def pairwise() -> list[Answers]:
     names, values = list(asked), list(asked.values())
 
     def allowed(row: list[Any]) -> bool:
-        partial = {"features": [], "database": "", **dict(zip(names, row, strict=False))}
+        nothing = {"features": [], "database": "", "auth": "none"}
+        partial = {**nothing, **dict(zip(names, row, strict=False))}
         return refusal(partial) is None
 
     return [dict(zip(names, row, strict=True)) for row in AllPairs(values, filter_func=allowed)]
@@ -108,6 +152,7 @@ def given_combinations() -> Iterator[Answers]:
     options: dict[str, list[Any]] = {
         "preset": CHOICES["preset"],
         "database": CHOICES["database"],
+        "auth": CHOICES["auth"],
         "features": subsets(CHOICES["features"]),
     }
     for row in product(*([None, *values] for values in options.values())):
@@ -118,4 +163,5 @@ def given_combinations() -> Iterator[Answers]:
 def name(answers: Mapping[str, Any]) -> str:
     """Return a readable id: `api-sqlite-example`."""
     features = "+".join(answers["features"])
-    return "-".join(filter(None, [answers["surface"], answers["database"], features]))
+    auth = "" if answers["auth"] == "none" else answers["auth"]
+    return "-".join(filter(None, [answers["surface"], answers["database"], auth, features]))

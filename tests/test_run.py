@@ -10,12 +10,22 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import databases
 import pytest
 import space
 from conftest import missing
-from helpers import UV, commit, render, run
+from helpers import UV, append, commit, free_port, render, run
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+# On which of them a kind of accounts is proven; `both` has the code of the other two.
+ENDS = {"none": ("3.11", "3.13"), "session": "3.11", "jwt": "3.13", "both": ("3.11", "3.13")}
+# For a service's suite: each of its processes says where its data are.
+PLACE = """
+
+@pytest.fixture(scope="session", autouse=True)
+def _place(migrated: str, worker_id: str) -> None:
+    Path(f"{worker_id}.place").write_text(migrated, encoding="utf-8")
+"""
 
 
 def interpreter(version: str) -> str | None:
@@ -30,17 +40,21 @@ def interpreter(version: str) -> str | None:
 
 
 def cases() -> list[object]:
-    """Return each variant on each Python; the quick tier has the presets on one."""
-    quick = [space.name(answers) for answers in space.presets()]
+    """Return each variant on the oldest Python or the newest or both, and the presets on all.
+
+    The quick tier has the presets on the newest.
+    """
+    presets = [space.name(answers) for answers in space.presets()]
     return [
         pytest.param(
             answers,
             version,
-            id=f"{space.name(answers)}-{version}",
-            marks=() if version == "3.13" and space.name(answers) in quick else pytest.mark.slow,
+            id=f"{name}-{version}",
+            marks=() if version == PYTHONS[-1] and name in presets else pytest.mark.slow,
         )
-        for answers in space.variants()
+        for answers in space.suites()
         for version in PYTHONS
+        if (name := space.name(answers)) in presets or version in ENDS[answers["auth"]]
     ]
 
 
@@ -51,6 +65,7 @@ def test_service_passes_its_own_check(
     tmp_path: Path,
     answers: space.Answers,
     version: str,
+    suite: Callable[[space.Answers], dict[str, str]],
     prove: Callable[[str], None],
 ) -> None:
     python = interpreter(version)
@@ -59,31 +74,83 @@ def test_service_passes_its_own_check(
     service = render(source, tmp_path / "service", answers)
     run("make", "setup", cwd=service, UV_PYTHON=str(python))
     assert re.search(rf"{version}\.\d+", run(".venv/bin/python", "--version", cwd=service))
-    said = run("make", "check", cwd=service)
+    said = run("make", "check", cwd=service, **suite(answers))
     (passed,) = re.findall(r"(\d+) passed in", said)
     assert int(passed) > 100
     assert not re.search(r"\d+ (skipped|xfailed|warning)", said)
-    assert ("No new upgrade operations detected" in said) == (answers["database"] != "none")
     prove(f"suites run on Python {version}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answers", space.variants(), ids=space.name)
-@pytest.mark.parametrize("resolution", ["lowest-direct", "highest"])
-def test_floors_and_caps_hold(
+@pytest.mark.parametrize(
+    "answers", [v for v in space.suites() if v["auth"] in ("none", "both")], ids=space.name
+)
+def test_floors_hold(
     source: Path,
     tmp_path: Path,
     answers: space.Answers,
-    resolution: str,
+    suite: Callable[[space.Answers], dict[str, str]],
     prove: Callable[[str], None],
 ) -> None:
+    """The caps do by `make setup` above, which takes the newest of everything."""
     service = render(source, tmp_path / "service", answers)
-    run(UV, "sync", "--resolution", resolution, "--upgrade", cwd=service)
+    run(UV, "sync", "--resolution", "lowest-direct", cwd=service)
     python = service / ".venv" / "bin"
     openapi = (python / "flask", "--app", "my_service", "openapi", "write", "openapi.json")
     run(*openapi, cwd=service, APP_ENV="development")
-    run(python / "pytest", "--quiet", cwd=service)
-    prove(f"suites run with {resolution} dependencies")
+    run(python / "pytest", "--quiet", cwd=service, **suite(answers))
+    prove("suites run with the lowest dependencies")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "answers",
+    [v for v in space.examples() if v["database"] in ("sqlite", "postgresql")],
+    ids=space.name,
+)
+def test_suite_runs_in_two_processes(
+    source: Path,
+    tmp_path: Path,
+    answers: space.Answers,
+    suite: Callable[[space.Answers], dict[str, str]],
+    prove: Callable[[str], None],
+) -> None:
+    """Each process has a database of its own."""
+    service = render(source, tmp_path / "service", answers)
+    run("make", "setup", cwd=service)
+    append(service / "tests" / "conftest.py", PLACE)
+    said = run(".venv/bin/pytest", "--numprocesses=2", cwd=service, **suite(answers))
+    (passed,) = re.findall(r"(\d+) passed in", said)
+    assert int(passed) > 100
+    assert not re.search(r"\d+ (skipped|xfailed|warning)", said)
+    assert len({place.read_text(encoding="utf-8") for place in service.glob("*.place")}) == 2
+    prove("suites run in two processes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "answers", [v for v in space.examples() if v["database"] in databases.KINDS], ids=space.name
+)
+def test_suite_says_what_its_server_lacks(
+    source: Path, tmp_path: Path, answers: space.Answers, prove: Callable[[str], None]
+) -> None:
+    """Its last word is one reason, and no traceback."""
+    service = render(source, tmp_path / "service", answers)
+    run("make", "setup", cwd=service)
+    driver = databases.KINDS[answers["database"]].driver
+    server = f"://me@127.0.0.1:{free_port()}"
+    reasons = {
+        f"{driver}{server}/test": "refused",
+        f"{answers['database']}{server}/test": "TEST_DATABASE_URL is for another driver.",
+        f"{driver}{server}/live": "TEST_DATABASE_URL must name a database with test in its name.",
+    }
+    for url, reason in reasons.items():
+        many = {"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"}
+        said = run("make", "test", cwd=service, expect=2, TEST_DATABASE_URL=url, **many)
+        (last,) = re.findall(r"^Exit: (.+)$", said, re.M)
+        assert reason in last
+        assert not re.search("INTERNALERROR|Traceback", said)
+        prove("suites that said why they cannot use their server")
 
 
 @pytest.mark.parametrize("answers", space.presets(), ids=space.name)
@@ -98,21 +165,6 @@ def test_setup_needs_to_run_once(source: Path, tmp_path: Path, answers: space.An
     run("make", "setup", cwd=service)
     run("make", "format", cwd=service)
     assert run("git", "status", "--porcelain", cwd=service) == ""
-
-
-@pytest.mark.slow
-def test_a_model_of_ones_own_gets_a_migration(source: Path, tmp_path: Path) -> None:
-    """`make migration` writes it on the service's own head, formatted and complete."""
-    service = render(source, tmp_path / "service")
-    run("make", "setup", cwd=service)
-    models = service / "src" / "my_service" / "notes" / "models.py"
-    text = models.read_text(encoding="utf-8")
-    added = "    read_at: Mapped[datetime | None] = mapped_column()\n\n    __mapper_args__"
-    models.write_text(text.replace("\n    __mapper_args__", added, 1), encoding="utf-8")
-    run("make", "migration", "m=note when it was read", cwd=service)
-    run("make", "check", cwd=service)
-    (written,) = (service / "migrations" / "versions").glob("*_note_when_it_was_read.py")
-    assert "sa.DateTime(timezone=True)" in written.read_text(encoding="utf-8")
 
 
 def test_migration_wants_to_know_what_changes(source: Path, tmp_path: Path) -> None:

@@ -38,8 +38,10 @@ def main() -> None:
         make("setup")
     with step("make migrate: the database in place"):
         make("migrate")
+    with step("flask seed: somebody to log in as"):
+        password = seed()
     with server() as address:
-        story(address)
+        story(address, password)
     say(f"\n  All this took {time.monotonic() - STARTED:.1f} s. It is stopped; go on with\n")
     say(f"    cd {os.path.relpath(SERVICE)}")
     say("    make run      # serve it, reloading on changes")
@@ -47,31 +49,35 @@ def main() -> None:
     say("    less README.md\n")
 
 
-def story(address: str) -> None:
+def story(address: str, password: str) -> None:
     """Send what a first client would send, and print what came back."""
     notes = f"{address}/api/v1/notes"
     tell("GET", f"{address}/readyz")
-    created = tell("POST", notes, {"title": "Hello", "body": "from make try"})
-    tell("GET", f"{notes}/{created['id']}")
-    tell("POST", notes, {"title": "", "colour": "blue"})
+    tell("GET", notes)
+    login = {"email": "dev@example.com", "password": password}
+    token = tell("POST", f"{address}/api/v1/auth/token", login)["access_token"]
+    created = tell("POST", notes, {"title": "Hello", "body": "from make try"}, token)
+    tell("GET", f"{notes}/{created['id']}", token=token)
+    tell("POST", notes, {"title": "", "colour": "blue"}, token)
     document = fetch("GET", f"{address}/api/openapi.json")[1]
     methods = {"get", "post", "put", "patch", "delete"}
     operations = sum(len(methods & path.keys()) for path in document["paths"].values())
     say(f"\n  GET /api/openapi.json\n    OpenAPI {document['openapi']}, {operations} operations")
 
 
-def tell(method: str, url: str, body: object = None) -> Any:
-    status, answer = fetch(method, url, body)
+def tell(method: str, url: str, body: object = None, token: str = "") -> Any:
+    status, answer = fetch(method, url, body, token)
     sent = f"  {json.dumps(body)}" if body else ""
     say(f"\n  {method} {urlsplit(url).path}{sent}\n    {status}")
     for line in json.dumps(answer, indent=2).splitlines()[1:-1]:
-        say(f"    {line}")
+        say(f"    {line}" if len(line) < 100 else f"    {line[:90]}...")
     return answer
 
 
-def fetch(method: str, url: str, body: object = None) -> tuple[int, Any]:
+def fetch(method: str, url: str, body: object = None, token: str = "") -> tuple[int, Any]:
     data = json.dumps(body).encode() if body else None
     headers = {"Content-Type": "application/json"} if body else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -118,6 +124,24 @@ def make(target: str) -> None:
         )
     if code:
         stop(f"make {target} failed.")
+
+
+def seed() -> str:
+    """Make the account of development; return its password."""
+    command = [".venv/bin/flask", "--app", "my_service", "seed"]
+    with LOG.open("ab") as log:
+        made = subprocess.run(
+            command,
+            cwd=SERVICE,
+            env=environment(APP_ENV="development"),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            check=False,
+        )
+    if made.returncode:
+        stop("flask seed failed.")
+    return made.stdout.splitlines()[0].rpartition(" ")[2]
 
 
 @contextmanager

@@ -38,13 +38,32 @@ class Finding:
 
 # Both kinds yield (message, hint) pairs, or nothing when all is well.
 Find = Callable[[Any], Iterator[tuple[str, str]]]
-_OF_SETTINGS: list[tuple[str, Level, Find]] = []
-_OF_THE_APP: list[tuple[str, Level, Find]] = []
 
 
-def of_settings(check_id: str, level: Level = "error") -> Callable[[Find], Find]:
-    """Register a check that needs only settings; its errors stop a start in production."""
-    return _registrar(_OF_SETTINGS, check_id, level)
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A function that looks for one kind of fault."""
+
+    id: str
+    level: Level
+    find: Find
+    everywhere: bool = False
+
+
+_OF_SETTINGS: list[Check] = []
+_OF_THE_APP: list[Check] = []
+
+
+def of_settings(
+    check_id: str, level: Level = "error", *, everywhere: bool = False
+) -> Callable[[Find], Find]:
+    """Register a check that needs only settings; its errors stop a start in production.
+
+    `everywhere` is for what runs nowhere: it stops a start in every environment, silenced
+    or not.
+    """
+
+    return _registrar(_OF_SETTINGS, check_id, level, everywhere)
 
 
 def of_the_app(check_id: str, level: Level = "error") -> Callable[[Find], Find]:
@@ -52,9 +71,10 @@ def of_the_app(check_id: str, level: Level = "error") -> Callable[[Find], Find]:
     return _registrar(_OF_THE_APP, check_id, level)
 
 
-def refusals(settings: Settings) -> Iterator[Finding]:
+def refusals(settings: Settings, *, in_production: bool) -> Iterator[Finding]:
     """Yield what keeps a service with these settings from starting."""
-    found = _run(_OF_SETTINGS, settings, settings["SILENCED_CHECKS"])
+    asked = [check for check in _OF_SETTINGS if in_production or check.everywhere]
+    found = _run(asked, settings, settings["SILENCED_CHECKS"])
     return (finding for finding in found if finding.level == "error")
 
 
@@ -95,22 +115,26 @@ def check(deploy: bool, fail_level: str, format_: str) -> None:
 
 
 def _registrar(
-    registry: list[tuple[str, Level, Find]], check_id: str, level: Level
+    registry: list[Check], check_id: str, level: Level, everywhere: bool = False
 ) -> Callable[[Find], Find]:
     def register(find: Find) -> Find:
-        registry.append((check_id, level, find))
+        registry.append(Check(check_id, level, find, everywhere))
         return find
 
     return register
 
 
 def _run(
-    checks: Sequence[tuple[str, Level, Find]], subject: object, silenced: Mapping[str, str]
+    checks: Sequence[Check], subject: object, silenced: Mapping[str, str]
 ) -> Iterator[Finding]:
-    for check_id, level, find in checks:
-        if not silenced.get(check_id, "").strip():
-            for message, hint in find(subject):
-                yield Finding(check_id, level, message, hint)
+    """Yield what is found and not silenced. Of an id that warns, only the warnings can be."""
+    every = (*_OF_SETTINGS, *_OF_THE_APP)
+    with_warnings = {check.id for check in every if check.level == "warning"}
+    for check in checks:
+        is_firm = check.everywhere or (check.level == "error" and check.id in with_warnings)
+        if is_firm or not silenced.get(check.id, "").strip():
+            for message, hint in check.find(subject):
+                yield Finding(check.id, check.level, message, hint)
 
 
 _FOR_DEBUGGING = (

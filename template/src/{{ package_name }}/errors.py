@@ -6,11 +6,20 @@ from typing import Any
 
 from flask import Flask, current_app, g
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, SecurityError
 
 MEDIA_TYPE = "application/problem+json"
 # Names that marshmallow and webargs put between those of fields.
 _NO_FIELDS = ("json", "query", "_schema")
+
+
+class ProblemError(HTTPException):
+    """An error with more to tell: `code`, a word for machines; `errors` by field; `headers`."""
+
+    def __init__(self, status: int, detail: str | None = None, **told: Any) -> None:
+        super().__init__(detail)
+        self.code, self.data = status, told
 
 
 def init_app(app: Flask) -> None:
@@ -26,7 +35,7 @@ def problem(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
     status = error.code or 500
-    # What flask-smorest's abort and webargs have left on the exception.
+    # What we, flask-smorest's abort and webargs have left on the exception.
     data: dict[str, Any] = getattr(error, "data", None) or {}
     messages = data.get("errors") or data.get("messages")
     body = {
@@ -35,7 +44,7 @@ def problem(error: HTTPException) -> ResponseReturnValue:
         "status": status,
         "detail": data.get("message") or _detail(error, messages),
         "instance": f"urn:request:{g.request_id}",
-        "code": code(error.name),
+        "code": data.get("code") or code(error.name),
         "request_id": g.request_id,
     }
     if messages:
@@ -43,9 +52,9 @@ def problem(error: HTTPException) -> ResponseReturnValue:
     response = current_app.json.response(body)
     response.status_code = status
     response.content_type = MEDIA_TYPE
-    for name, value in [*error.get_headers(), *(data.get("headers") or {}).items()]:
+    for name, value in [*error.get_headers(), *Headers(data.get("headers"))]:
         if name.lower() not in ("content-type", "content-length"):
-            response.headers[name] = value
+            response.headers.add(name, value)
     return response
 
 

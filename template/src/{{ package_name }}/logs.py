@@ -104,6 +104,7 @@ def _begin() -> None:
     given = request.environ.get("HTTP_X_REQUEST_ID")
     g.request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     g.started = time.perf_counter()
+    g.facts = {}  # Whoever knows more of a request adds it here, and its line has it.
 
 
 def _access_line(response: Response) -> dict[str, Any]:
@@ -122,6 +123,7 @@ def _access_line(response: Response) -> dict[str, Any]:
         "logger": __name__,
         "level": "info",
         "timestamp": datetime.now(UTC),
+        **known.facts,
     }
 
 

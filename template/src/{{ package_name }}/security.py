@@ -12,7 +12,7 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import checks
-from .config import SAMPLE_SECRET_KEY
+from .config import SAMPLE_KEY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,11 +36,7 @@ HEADERS = (
 def init_app(app: Flask) -> None:
     app.session_interface = Sessions()
     if app.config["CORS_ORIGINS"]:
-        CORS(
-            app,
-            origins=app.config["CORS_ORIGINS"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],
-        )
+        CORS(app)  # It reads each setting of ours that begins with CORS.
     app.wsgi_app = Headers(app.wsgi_app, app.config["HSTS_SECONDS"])  # type: ignore[assignment, method-assign]
     if hops := app.config["PROXY_HOPS"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
@@ -84,16 +80,33 @@ class Sessions(SecureCookieSessionInterface):
             super().save_session(app, session, response)
 
 
+def own_url(app: Flask) -> str:
+    """Return a URL that this service takes for its own."""
+    host = (app.config["TRUSTED_HOSTS"] or ["localhost"])[0].lstrip(".")
+    return f"https://{host}"
+
+
+def can_be_guessed(key: str) -> bool:
+    """Return whether a key is one of development, too short for a secret, or no random one."""
+    return key.startswith(SAMPLE_KEY) or len(key.encode()) < 32 or len(set(key)) <= 5
+
+
 @checks.of_settings("S001")
 def secret_key(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     key = settings["SECRET_KEY"]
     hint = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
     if not key:
         yield "FLASK_SECRET_KEY is not set.", hint
-    elif key == SAMPLE_SECRET_KEY:
-        yield "FLASK_SECRET_KEY is the one of development, which anybody can read.", hint
-    elif len(str(key).encode()) < 32 or len(set(key)) <= 5:
-        yield "FLASK_SECRET_KEY can be guessed: it is short, or a pattern.", hint
+    elif can_be_guessed(key):
+        yield "FLASK_SECRET_KEY can be guessed: it is a sample, short, or a pattern.", hint
+
+
+@checks.of_settings("S002")
+def secret_keys_of_before(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    keys = settings["SECRET_KEY_FALLBACKS"]
+    if settings["SECRET_KEY"] in keys or any(map(can_be_guessed, keys)):
+        hint = "Keep in it what was FLASK_SECRET_KEY, or will be, and nothing else."
+        yield "FLASK_SECRET_KEY_FALLBACKS has the current key, or one that can be guessed.", hint
 
 
 @checks.of_settings("S004")
@@ -126,11 +139,17 @@ def body_limits(settings: checks.Settings) -> Iterator[tuple[str, str]]:
             yield f"FLASK_{name} is no limit.", "Set it to a number above 0."
 
 
-@checks.of_settings("S012")
+@checks.of_settings("S012", everywhere=True)
 def cors_origins(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     hint = 'List each in full: ["https://app.example.com"]'
     if not all(_ORIGIN.fullmatch(origin) for origin in settings["CORS_ORIGINS"]):
         yield "FLASK_CORS_ORIGINS has an entry that is no origin, or is many.", hint
+
+
+@checks.of_settings("S012")
+def origins_are_encrypted(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if any(origin.startswith("http:") for origin in settings["CORS_ORIGINS"]):
+        yield "FLASK_CORS_ORIGINS has a page that anybody on the way can change.", "Use https."
 
 
 @checks.of_settings("S013")
@@ -143,8 +162,7 @@ def proxy_hops(settings: checks.Settings) -> Iterator[tuple[str, str]]:
 
 @checks.of_the_app("S015")
 def headers_of_an_answer(app: Flask) -> Iterator[tuple[str, str]]:
-    host = (app.config["TRUSTED_HOSTS"] or ["localhost"])[0].lstrip(".")
-    answer = app.test_client().get("/", base_url=f"https://{host}")
+    answer = app.test_client().get("/", base_url=own_url(app))
     hint = "Restore it in security.py."
     for name, value in HEADERS:
         if answer.headers.get(name) != value:

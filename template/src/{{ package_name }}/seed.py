@@ -1,10 +1,9 @@
-"""`flask seed`: data for development, the same each time."""
+"""`flask seed`: data for development, added where they are not there yet."""
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from . import database
 from .notes import service
 
 
@@ -16,5 +15,5 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def seed() -> None:
     """Add the example data that is not there yet."""
-    database.begin_writing()
-    click.echo(f"{service.seed()} notes added.")
+    for added in service.seed():
+        click.echo(added)

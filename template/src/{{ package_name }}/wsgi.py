@@ -1,4 +1,4 @@
-"""What gunicorn loads: `gunicorn <package>.wsgi:app`."""
+"""What gunicorn loads."""
 
 import sys
 

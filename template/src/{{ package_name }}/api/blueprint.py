@@ -26,14 +26,14 @@ class Parser(FlaskParser):
         if req.mimetype != "application/json":
             raise UnsupportedMediaType("Send the body as application/json.")
         if req.content_length is None:
-            _read_chunks(req)
+            read_chunks(req)
         try:
             return req.get_json()
         except BadRequest as error:
             raise BadRequest("The body is no valid JSON.") from error
 
 
-def _read_chunks(req: flask.Request) -> None:
+def read_chunks(req: flask.Request) -> None:
     """Read a chunked body: 413 when it is too large, 400 when its chunks are broken."""
     try:
         req.get_data()
@@ -48,6 +48,10 @@ class Blueprint(flask_smorest.Blueprint):
     """A blueprint that describes the errors of what it parses."""
 
     ARGUMENTS_PARSER = Parser()
+
+    def arguments(self, schema: Any, **options: Any) -> Any:
+        """Take a schema or its class, of which one is made for all requests."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
     def _prepare_arguments_doc(self, doc: Any, doc_info: Any, **kwargs: Any) -> Any:
         # http.HTTPStatus was renamed in Python 3.13; the document's names are not.

@@ -1,0 +1,134 @@
+"""How often a client may ask: Flask-Limiter counts what changes something, and no reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from flask import Flask, Response, after_this_request, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded, RequestLimit
+from limits import parse_many
+
+from . import checks, errors
+from .clients import client
+from .extensions import limiter
+from .methods import SAFE
+
+# What begins like the name of a limit.
+_NO_LIMITS = {"RATELIMIT_ENABLED", "RATELIMIT_STORAGE_URI"}
+
+
+def init_app(app: Flask) -> None:
+    # It takes itself for registered, and adds no hooks: its own make a read without any
+    # limit take two thirds longer.
+    app.extensions["limiter"] = {limiter}
+    limiter.init_app(app)
+    app.register_error_handler(RateLimitExceeded, _refuse)
+    if app.config["RATELIMIT_ENABLED"]:
+        if app.config["RATELIMIT_DEFAULT"]:
+            app.before_request(_spend_default)
+        app.before_request(_spend_write)
+
+
+def spend(policy: str, key: str, scope: str = "", *, is_told: bool = True) -> None:
+    """Count a request against `RATELIMIT_<POLICY>`; 429 when nothing is left.
+
+    What has the same key and scope counts together; without a scope that is all of the
+    policy. The answer tells what is left, unless it is not the client's own.
+    """
+    limits = current_app.config[f"RATELIMIT_{policy.upper()}"]
+    g.spending = _Spending(limits, key, scope or policy)
+    try:
+        _spend()
+    finally:
+        if is_told:
+            after_this_request(partial(_tell, policy, limiter.current_limits))
+
+
+class _Spending(NamedTuple):
+    limits: str
+    key: str
+    scope: str
+
+
+@limiter.shared_limit(
+    lambda: str(g.spending.limits),
+    lambda _endpoint: str(g.spending.scope),
+    key_func=lambda: str(g.spending.key),
+    error_message="Too many requests: wait as many seconds as Retry-After says.",
+)
+def _spend() -> None:
+    """Pass while something is left of what `g.spending` names."""
+
+
+def _spend_default() -> None:
+    spend("default", client())
+
+
+def _spend_write() -> None:
+    if request.method not in SAFE:
+        spend("writes", client())
+
+
+def _tell(policy: str, limits: list[RequestLimit], response: Response) -> Response:
+    """Add the fields of draft-ietf-httpapi-ratelimit-headers-10."""
+    for limit in limits:
+        window = limit.limit.get_expiry()
+        left, seconds = _left(limit)
+        name = f'"{policy}-{window}"'
+        _add(response, "RateLimit-Policy", f"{name};q={limit.limit.amount};w={window}")
+        _add(response, "RateLimit", f"{name};r={left};t={seconds}")
+    return response
+
+
+def _add(response: Response, field: str, item: str) -> None:
+    items = response.headers.get(field)
+    response.headers[field] = f"{items}, {item}" if items else item
+
+
+def _refuse(error: RateLimitExceeded) -> ResponseReturnValue:
+    breached = [limit for limit in limiter.current_limits if limit.breached]
+    error.retry_after = max(_left(limit)[1] for limit in breached)
+    return errors.problem(error)
+
+
+def _left(limit: RequestLimit) -> tuple[int, int]:
+    """Return how many requests are left, and in how many seconds there will be more."""
+    try:
+        more_at, left = limit.window
+    except Exception:  # The store went away since it counted; each has errors of its own.
+        return 0, 1
+    return left, int(more_at - time.time()) + 1
+
+
+def _is_limit(text: str) -> bool:
+    try:
+        return all(limit.amount for limit in parse_many(text))
+    except ValueError:
+        return False
+
+
+@checks.of_settings("S019", everywhere=True)
+def limits_can_be_read(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    """Yield the settings that are no limit: Flask-Limiter would let everything through."""
+    limits = {name: text for name, text in settings.items() if name.startswith("RATELIMIT_")}
+    for name in sorted(limits.keys() - _NO_LIMITS):
+        if not _is_limit(limits[name]) and (name, limits[name]) != ("RATELIMIT_DEFAULT", ""):
+            hint = "Write it as 60 per minute, or as 10 per minute; 100 per hour"
+            yield f"FLASK_{name} is no limit.", hint
+
+
+@checks.of_settings("S019")
+def limits_are_on(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if settings["RATELIMIT_ENABLED"] is not True:
+        yield "FLASK_RATELIMIT_ENABLED is off.", "Leave it out: true is the default."
+
+
+@checks.of_settings("S019", "warning")
+def store_is_shared(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if settings["RATELIMIT_STORAGE_URI"] == "memory://":
+        message = "Each process counts for itself: four let four times the limits through."
+        yield message, "Divide the limits by the number of processes."

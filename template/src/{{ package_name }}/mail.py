@@ -1,0 +1,238 @@
+"""Mails: sent when the client has its answer, so that nobody waits, and time tells nothing."""
+
+from __future__ import annotations
+
+import email.policy
+import re
+import secrets
+import smtplib
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import make_msgid
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from flask import Flask, Response, after_this_request, current_app, g, has_request_context
+
+from . import checks
+
+_TIMEOUT_SECONDS = 10.0
+# How many mails a process sends at the same time.
+_THREADS = 4
+# Every server takes lines of 7 bits; not every one takes 8.
+_POLICY = email.policy.SMTP.clone(cte_type="7bit")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_PUBLIC_URL = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Mail:
+    """A mail to one address. Its repr tells nothing of it: a link in it is a secret."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+class UnfitError(ValueError):
+    """The mail cannot be written as one to one address. The message quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Postbox:
+    """What an app has for its mails. The pool starts no thread before the first mail."""
+
+    kept: list[Mail] = field(default_factory=list)
+    pool: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, _THREADS, "mail"))
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["mail"] = _Postbox()
+
+
+def outbox(app: Flask) -> list[Mail]:
+    """Return what the backend `outbox` has kept, the oldest first; tests may empty it."""
+    postbox: _Postbox = app.extensions["mail"]
+    return postbox.kept
+
+
+def send(mail: Mail) -> None:
+    """Send a mail: in a request when it is answered, in a command at once.
+
+    Call it after the commit. After an answer a failure is logged; a command it raises to.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if not has_request_context():
+        _deliver(app, mail)
+        return
+    deliver = partial(_deliver_or_log, app, mail, g.get("request_id"))
+
+    @after_this_request
+    def wait_for_the_end(response: Response) -> Response:
+        response.call_on_close(partial(_hand_over, app, deliver))
+        return response
+
+
+def _hand_over(app: Flask, deliver: Callable[[], None]) -> None:
+    """Let a thread talk to the server.
+
+    A client that keeps its connection would else wait with its next request, and could
+    tell from it whether there was a mail (OWASP ASVS 5: V6.3.8).
+    """
+    if app.config["MAIL_BACKEND"] != "smtp":
+        deliver()
+        return
+    try:
+        app.extensions["mail"].pool.submit(deliver)
+    except RuntimeError:  # The process ends, and makes no more threads.
+        deliver()
+
+
+def _deliver_or_log(app: Flask, mail: Mail, request_id: str | None) -> None:
+    try:
+        _deliver(app, mail)
+    except Exception as error:
+        _log.error("a mail was not sent", reason=_reason(error), request_id=request_id)
+
+
+# Their words are ours, or those of smtplib.
+_TELLS_NOTHING = (UnfitError, smtplib.SMTPNotSupportedError, smtplib.SMTPServerDisconnected)
+
+
+def _reason(error: Exception) -> str:
+    """Say why, in words that are not the server's: those can quote the mail."""
+    kind = type(error).__name__
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return f"{kind}: {', '.join(str(code) for code, _ in error.recipients.values())}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{kind}: {error.smtp_code}"
+    if isinstance(error, _TELLS_NOTHING):
+        return f"{kind}: {error}"
+    return f"{kind}: {error.strerror}" if isinstance(error, OSError) else kind
+
+
+def _deliver(app: Flask, mail: Mail) -> None:
+    message = _message(mail, app.config["MAIL_DEFAULT_SENDER"])
+    _BACKENDS[app.config["MAIL_BACKEND"]](app, mail, message)
+
+
+def _message(mail: Mail, sender: str) -> EmailMessage:
+    """Return the mail as it travels, each header of it one line."""
+    message = EmailMessage(_POLICY)
+    for name, value in (("From", sender), ("To", mail.to), ("Subject", mail.subject)):
+        # EmailMessage lets a line break pass at the end, where it ends the headers.
+        if _UNPRINTABLE.search(value):
+            raise UnfitError(f"{name} has a character that no header may have.")
+        message[name] = value
+    if len(message["From"].addresses) != 1:
+        raise UnfitError("FLASK_MAIL_DEFAULT_SENDER is not one address.")
+    if [address.addr_spec for address in message["To"].addresses] != [mail.to]:
+        raise UnfitError("To is not one address.")
+    message["Date"] = datetime.now(UTC)
+    message["Message-ID"] = make_msgid(domain=_domain(message))
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation message answers.
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    return message
+
+
+def _domain(message: EmailMessage) -> str:
+    """Return the sender's domain; the machine's name is nobody's business."""
+    return str(message["From"].addresses[0].domain)
+
+
+def _by_smtp(app: Flask, _mail: Mail, message: EmailMessage) -> None:
+    settings = app.config
+    with _connected(settings, _domain(message)) as server:
+        if settings["MAIL_SECURITY"] == "starttls":
+            server.starttls(context=ssl.create_default_context())  # Raises where it is not offered.
+        if settings["MAIL_USERNAME"]:
+            server.login(settings["MAIL_USERNAME"], settings["MAIL_PASSWORD"])
+        server.send_message(message)
+
+
+def _connected(settings: checks.Settings, domain: str) -> smtplib.SMTP:
+    host, port = settings["MAIL_SERVER"], settings["MAIL_PORT"]
+    how: dict[str, Any] = {"local_hostname": domain, "timeout": _TIMEOUT_SECONDS}
+    if settings["MAIL_SECURITY"] == "tls":
+        return smtplib.SMTP_SSL(host, port, context=ssl.create_default_context(), **how)
+    return smtplib.SMTP(host, port, **how)
+
+
+def _to_console(_app: Flask, mail: Mail, _message: EmailMessage) -> None:
+    lines = ["", f"To: {mail.to}", f"Subject: {mail.subject}", "", mail.text.rstrip(), ""]
+    click.echo("\n".join(f"| {line}" for line in "\n".join(lines).split("\n")), err=True)
+
+
+def _to_file(app: Flask, _mail: Mail, message: EmailMessage) -> None:
+    folder = Path(app.instance_path, app.config["MAIL_FOLDER"])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = folder / f".{secrets.token_urlsafe(16)}"
+    unfinished.touch(mode=0o600, exist_ok=False)
+    unfinished.write_bytes(bytes(message))
+    unfinished.replace(folder / f"{unfinished.name[1:]}.eml")
+
+
+def _to_outbox(app: Flask, mail: Mail, _message: EmailMessage) -> None:
+    outbox(app).append(mail)
+
+
+_BACKENDS: Mapping[str, Callable[[Flask, Mail, EmailMessage], None]] = {
+    "smtp": _by_smtp,
+    "console": _to_console,
+    "file": _to_file,
+    "outbox": _to_outbox,
+}
+
+
+@checks.of_settings("S032")
+def mail_settings(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if not _PUBLIC_URL.fullmatch(settings["PUBLIC_URL"]):
+        hint = "Write where mailed links lead, with no slash at the end: https://app.example.com"
+        yield "FLASK_PUBLIC_URL is not set, or no such URL.", hint
+    if not _is_sender(settings["MAIL_DEFAULT_SENDER"]):
+        hint = "Write it as My Service <noreply@example.com>"
+        yield "FLASK_MAIL_DEFAULT_SENDER is not set, or no address.", hint
+    if settings["MAIL_BACKEND"] != "smtp":
+        return
+    if not settings["MAIL_SERVER"]:
+        yield "FLASK_MAIL_SERVER is not set.", "Name the host that takes mails: smtp.example.com"
+    if bool(settings["MAIL_USERNAME"]) != bool(settings["MAIL_PASSWORD"]):
+        missing = "PASSWORD" if settings["MAIL_USERNAME"] else "USERNAME"
+        yield f"FLASK_MAIL_{missing} is not set, and its other half is.", "Set both, or neither."
+    if settings["MAIL_USERNAME"] and _is_in_the_clear(settings):
+        hint = "Set it to starttls, or to tls."
+        yield "FLASK_MAIL_SECURITY is none: the password would travel in the clear.", hint
+
+
+@checks.of_settings("S032", "warning")
+def mail_that_stays_or_can_be_read(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if settings["MAIL_BACKEND"] != "smtp":
+        yield "FLASK_MAIL_BACKEND is not smtp: no mail leaves.", "Leave it out."
+    elif _is_in_the_clear(settings):
+        yield "FLASK_MAIL_SECURITY is none: mails can be read.", "Set it to starttls, or to tls."
+
+
+def _is_sender(text: str) -> bool:
+    if _UNPRINTABLE.search(text):
+        return False
+    header = EmailMessage(_POLICY)
+    header["From"] = text
+    addresses = [address.addr_spec for address in header["From"].addresses]
+    return len(addresses) == 1 and bool(_ADDRESS.fullmatch(addresses[0]))
+
+
+def _is_in_the_clear(settings: checks.Settings) -> bool:
+    return settings["MAIL_SECURITY"] == "none" and settings["MAIL_SERVER"] not in _LOCAL

