@@ -161,6 +161,7 @@ def migrate_at_once(service: Service, url: str, **how: str) -> None:
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(upgrade, range(5)))
     with databases.connect(url) as connection:
-        assert sorted(inspect(connection).get_table_names()) == ["alembic_version", "notes"]
+        tables = ["alembic_version", "idempotency_keys", "notes"]
+        assert sorted(inspect(connection).get_table_names()) == tables
         versions = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
         assert versions.scalars().all() == ["0001"]

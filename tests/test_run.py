@@ -147,7 +147,7 @@ def test_suite_says_what_its_server_lacks(
     for url, reason in reasons.items():
         many = {"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"}
         said = run("make", "test", cwd=service, expect=2, TEST_DATABASE_URL=url, **many)
-        (last,) = re.findall(r"^Exit: (.+)$", said, re.M)
+        (last,) = re.findall(r"^Exit: (.+)", said, re.M | re.S)
         assert reason in last
         assert not re.search("INTERNALERROR|Traceback", said)
         prove("suites that said why they cannot use their server")

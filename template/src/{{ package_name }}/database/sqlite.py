@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import reduce
@@ -61,7 +63,7 @@ def prepare(engine: Engine, ours: checks.Settings) -> None:
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # The driver begins nothing by itself.
         connection.execute(f"PRAGMA busy_timeout = {ours['DATABASE_TIMEOUT_SECONDS'] * 1000}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection, ours["DATABASE_TIMEOUT_SECONDS"])
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -70,6 +72,20 @@ def prepare(engine: Engine, ours: checks.Settings) -> None:
         # A transaction that reads first and writes later fails at once when somebody
         # else wrote in between, so whoever may write takes the lock first.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN")
+
+
+def _write_ahead(connection: sqlite3.Connection, seconds: int) -> None:
+    """Keep a log beside the file. Of two who open a new file SQLite lets neither wait for it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _may_write(connection: Connection) -> bool:
