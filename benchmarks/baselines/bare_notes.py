@@ -14,7 +14,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
 LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}")
 
-engine = create_engine(os.environ["FLASK_SQLALCHEMY_DATABASE_URI"], pool_size=5, max_overflow=10)
+url = os.environ["FLASK_SQLALCHEMY_DATABASE_URI"]
+# The pool is the service's: what is compared is what stands around the statements.
+pool = {"pool_size": 5, "max_overflow": 10, "pool_pre_ping": not url.startswith("sqlite")}
+engine = create_engine(url, **pool)
 Session = sessionmaker(engine, expire_on_commit=False)
 # What the service keeps its ids in.
 KEY = Uuid(native_uuid=engine.name == "postgresql")
