@@ -70,7 +70,7 @@ def spend(policy: str, key: str, scope: str = "", *, is_told: bool = True) -> No
 def _count(spending: _Spending) -> list[RequestLimit]:
     """Return what a request was counted against, or nothing: then `_spend` knows what to do.
 
-    Where the store is there and something is left, as nearly always, this takes a quarter of
+    Where the store is there and something is left, as nearly always, this takes a third of
     the time that Flask-Limiter takes.
     """
     if not limiter.enabled or limiter.limiter.storage is not limiter.storage:

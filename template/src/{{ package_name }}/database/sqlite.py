@@ -71,13 +71,7 @@ def prepare(engine: Engine, ours: checks.Settings) -> None:
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later fails at once when somebody
         # else wrote in between, so whoever may write takes the lock first.
-        statement = "BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN"
-        # Past SQLAlchemy's own way, which takes ten times as long.
-        driver: Any = connection.connection.driver_connection
-        try:
-            driver.execute(statement)
-        except sqlite3.OperationalError as error:
-            raise OperationalError(statement, None, error) from error
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN")
 
 
 def _write_ahead(connection: sqlite3.Connection, seconds: int) -> None:
