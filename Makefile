@@ -36,6 +36,10 @@ bench-database: $(UV) ## Measure what a service asks of its database
 bench-accounts: $(UV) ## Measure what accounts cost, and what their times tell
 	$(UV) run python benchmarks/accounts.py $(ARGS)
 
+.PHONY: bench-jobs
+bench-jobs: $(UV) ## Measure what a job costs beside a bare task
+	$(UV) run python benchmarks/jobs.py $(ARGS)
+
 .PHONY: lint
 lint: $(UV) ## Check the code of this project
 	$(UV) run ruff check

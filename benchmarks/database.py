@@ -156,9 +156,9 @@ def _latency(name: str, page: str, services: dict[int, Filled], turns: int) -> R
 
 
 def _p95(asks: dict[int, list[Ask]]) -> dict[int, float]:
-    """Return the milliseconds that one in twenty answers takes longer than, by port."""
+    """Return the p95 of the answers, by port."""
     taken = load.latencies(HOST, asks, SECONDS_A_TURN)
-    return {port: sorted(each)[len(each) * 95 // 100] * 1000 for port, each in taken.items()}
+    return {port: load.p95(each) for port, each in taken.items()}
 
 
 def _statements(name: str, filled: Filled) -> str:

@@ -81,6 +81,11 @@ def latencies(
     return taken
 
 
+def p95(taken: Sequence[float]) -> float:
+    """Return the milliseconds that one in twenty takes longer than."""
+    return sorted(taken)[len(taken) * 95 // 100] * 1000
+
+
 def _by_wrk(port: int, host: str, ask: Ask, connections: int, seconds: int) -> float:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT)]
     command += ["-H", f"Host: {host}", f"http://127.0.0.1:{port}{ask.path}"]

@@ -6,21 +6,23 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# The tests' own way to services and databases.
+# The tests' own way to services, databases and brokers.
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+import brokers
+import daemons
 import databases
 import helpers
 from helpers import ROOT
+from server import until
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 # Each benchmark has a folder of its own, so that two may run at once.
@@ -43,6 +45,27 @@ class UnusableError(Exception):
 
 class AwayError(Exception):
     """A server cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What runs until it is stopped, and its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def until(self, true: Callable[[], Any], what: str, seconds: float) -> None:
+        """Return when it is true; raise when the program ends or that takes too long."""
+
+        def is_true() -> bool:
+            if self.process.poll() is not None:
+                raise UnusableError(f"It ended before {what}: {_last_line(self.log)}")
+            return bool(true())
+
+        try:
+            until(is_true, what, seconds)
+        except AssertionError as error:
+            raise UnusableError(f"{error}: {_last_line(self.log)}") from error
 
 
 @dataclass(frozen=True)
@@ -95,20 +118,29 @@ class Rendered:
     def served(self, module: str) -> Iterator[int]:
         """Serve an app of `baselines/` on the port that is returned."""
         port = helpers.free_port()
-        log = BUILD / f"gunicorn-{module}-{port}.log"
-        command = [str(self.python), "-m", "gunicorn", f"{module}:create_app()", *SETTINGS]
-        command += [f"--bind=127.0.0.1:{port}"]
+        here = make_url(f"http://127.0.0.1:{port}")
+        command = ["gunicorn", f"{module}:create_app()", *SETTINGS, f"--bind=127.0.0.1:{port}"]
         # The service is served by its own gunicorn.conf.py.
-        folder = self.service if module == "service" else BASELINES
+        folder = BASELINES if module.startswith("bare") else self.service
+        with self.started(f"gunicorn-{module}-{port}", *command, folder=folder) as server:
+            server.until(lambda: brokers.listens(here), "gunicorn answers", SECONDS_TO_START)
+            yield port
+
+    @contextlib.contextmanager
+    def started(self, name: str, *command: str, folder: Path) -> Iterator[Program]:
+        """Start a program of the environment in a folder, and stop it in the end."""
+        log = BUILD / f"{name}.log"
+        started = [str(self.python), "-m", *command]
         with (
-            log.open("w") as stderr,
-            subprocess.Popen(command, cwd=folder, env=self.environ(), stderr=stderr) as server,
+            log.open("w") as said,
+            subprocess.Popen(
+                started, cwd=folder, env=self.environ(), stdout=said, stderr=said
+            ) as process,
         ):
             try:
-                _wait(server, port, log)
-                yield port
+                yield Program(process, log)
             finally:
-                server.terminate()
+                process.terminate()
 
 
 @contextlib.contextmanager
@@ -130,6 +162,15 @@ def new_database(kind: str) -> Iterator[str]:
         yield url.render_as_string(hide_password=False)
     finally:
         databases.drop(kind, url)
+
+
+@contextlib.contextmanager
+def new_broker(kind: str) -> Iterator[str]:
+    """Yield the URL of a broker of this run, and remove all of it in the end."""
+    if lacking := daemons.lacking(kind):
+        raise AwayError(f"{lacking} cannot be found")
+    with daemons.server(kind).for_a_while() as broker:
+        yield broker.url.render_as_string(hide_password=False)
 
 
 def clear() -> None:
@@ -178,16 +219,6 @@ def _install(service: Path, environment: Path) -> Path:
     except AssertionError as error:
         raise UnusableError(error) from error
     return python
-
-
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Return when the port answers; raise when the server ends or takes too long."""
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until and server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise UnusableError(f"gunicorn did not start: {_last_line(log)}")
 
 
 def _last_line(log: Path) -> str:

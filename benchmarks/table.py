@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Subject = TypeVar("Subject")
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def line(*cells: str) -> str:
 
 
 def in_turns(
-    turns: int, subjects: Sequence[Subject], measure: Callable[[Subject], float]
-) -> dict[Subject, list[float]]:
+    turns: int, subjects: Sequence[Subject], measure: Callable[[Subject], Measured]
+) -> dict[Subject, list[Measured]]:
     """Measure one subject after the other, again and again; a first turn warms them up."""
     rounds = [{subject: measure(subject) for subject in subjects} for _ in range(turns + 1)]
     return {subject: [taken[subject] for taken in rounds[1:]] for subject in subjects}

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
+import brokers
 import daemons
 import databases
 import helpers
@@ -24,6 +25,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail where a tool, Python or server is missing, instead of skipping",
     )
+    parser.addoption(
+        "--every-suite",
+        action="store_true",
+        help="run the suite of each variant, not only those in which each two choices meet",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--every-suite"):
+        rest = [item for item in items if item.get_closest_marker("rest")]
+        config.hook.pytest_deselected(items=rest)
+        items[:] = [item for item in items if item not in rest]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -32,11 +45,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     ours = ExitStack()
     session.config.add_cleanup(ours.close)
-    for kind, this in databases.KINDS.items():
-        if not databases.server(kind) and not daemons.lacking(kind):
+    variables = {kind: this.variable for kind, this in databases.KINDS.items()}
+    variables |= {kind: variable for kind, (variable, _) in brokers.KINDS.items()}
+    for kind, variable in variables.items():
+        known = databases if kind in databases.KINDS else brokers
+        if not known.server(kind) and not daemons.lacking(kind):
             daemon = ours.enter_context(daemons.server(kind).for_a_while())
-            os.environ[this.variable] = daemon.url.render_as_string()
-            databases.server.cache_clear()
+            os.environ[variable] = daemon.url.render_as_string()
+            known.server.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -85,12 +101,20 @@ def database_url(
 
 
 @pytest.fixture(scope="session")
-def suite(database_url: Callable[[str], str]) -> Callable[[Mapping[str, Any]], dict[str, str]]:
+def suite(
+    request: pytest.FixtureRequest, database_url: Callable[[str], str]
+) -> Callable[[Mapping[str, Any]], dict[str, str]]:
     """Return a function that says what the own suite of a service needs in its environment."""
 
     def variables(answers: Mapping[str, Any]) -> dict[str, str]:
-        kind = answers["database"]
-        return {"TEST_DATABASE_URL": database_url(kind)} if kind in databases.KINDS else {}
+        kind, needed = answers["database"], {}
+        if kind in databases.KINDS:
+            needed["TEST_DATABASE_URL"] = database_url(kind)
+        if answers["workers"] != "none":
+            variable, local = brokers.KINDS[answers["broker"]]
+            url = brokers.server(answers["broker"])
+            needed[variable] = url or missing(request, f"no {variable}, and nothing at {local}")
+        return needed
 
     return variables
 

@@ -15,6 +15,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+import brokers
 import databases
 from helpers import free_port
 from server import until
@@ -25,8 +26,11 @@ PROGRAMS = {
     "postgresql": [],
     "mysql": ["mariadb-install-db", "mariadbd"],
     "pgbouncer": ["pgbouncer"],
+    "redis": ["redis-server"],
+    "rabbitmq": ["rabbitmq-server"],
 }
-PLACES = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin"
+# The RabbitMQ of /usr/sbin is for root and the user rabbitmq alone.
+PLACES = f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}:/usr/local/sbin:/usr/sbin"
 # None of them runs as root.
 NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
@@ -34,6 +38,13 @@ NOBODY = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 def lacking(kind: str) -> str:
     """Return the programs that this machine would need for one."""
     return " and ".join(name for name in PROGRAMS[kind] if not shutil.which(name, path=PLACES))
+
+
+def answers_at(url: URL) -> bool:
+    """Return whether a database answers, or a broker is there."""
+    if url.drivername in brokers.SCHEMES:
+        return brokers.listens(url)
+    return databases.answers(url)
 
 
 class Daemon:
@@ -44,6 +55,7 @@ class Daemon:
         self.port = free_port()
         self.url = URL.create(driver, user, host="127.0.0.1", port=self.port, database=database)
         self.command: list[str | Path] = []
+        self.variables: dict[str, str] = {}
         self.goodbye = signal.SIGTERM
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +66,14 @@ class Daemon:
             someone = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": ()}
             shutil.chown(self.folder, NOBODY.pw_uid, NOBODY.pw_gid)
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **someone)
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **self.variables},
+                stdout=log,
+                stderr=log,
+                **someone,
+            )
 
     def prepare(self, *command: str | Path) -> None:
         code = self.launch(*command).wait(timeout=120)
@@ -66,7 +85,7 @@ class Daemon:
         def answers() -> bool:
             if self.process is None or self.process.poll() is not None:
                 self.process = self.launch(*self.command)
-            return databases.answers(self.url)
+            return answers_at(self.url)
 
         until(answers, f"an answer of {self.command[0]}", seconds=60)
 
@@ -89,8 +108,9 @@ class Daemon:
 
 
 def server(kind: str) -> Daemon:
-    """Return a database server of our own, ready to be started."""
-    return {"postgresql": _postgresql, "mysql": _mariadb}[kind]()
+    """Return a database server or a broker of our own, ready to be started."""
+    makers = {"postgresql": _postgresql, "mysql": _mariadb}
+    return {**makers, "redis": _redis, "rabbitmq": _rabbitmq}[kind]()
 
 
 def _postgresql() -> Daemon:
@@ -122,6 +142,41 @@ def _mariadb() -> Daemon:
     daemon.prepare(install, *ours, "--auth-root-authentication-method=normal")
     daemon.command = [serve, *ours, "--bind-address=127.0.0.1", f"--port={daemon.port}"]
     daemon.command += [f"--socket={daemon.folder / 'socket'}"]
+    return daemon
+
+
+def _redis() -> Daemon:
+    """Return a Redis that keeps what it was told, also when it is stopped."""
+    daemon = Daemon("redis", "", "0")
+    daemon.url = URL.create("redis", host="127.0.0.1", port=daemon.port, database="0")
+    program = str(shutil.which("redis-server", path=PLACES))
+    daemon.command = [program, "--port", str(daemon.port), "--appendonly", "yes"]
+    daemon.command += ["--dir", daemon.folder]
+    return daemon
+
+
+def _rabbitmq() -> Daemon:
+    """Return a RabbitMQ that keeps what it was told, also when it is stopped."""
+    daemon = Daemon("amqp", "guest", "/")
+    daemon.url = daemon.url.set(password="guest")
+    daemon.command = [str(shutil.which("rabbitmq-server", path=PLACES))]
+    own, among_nodes = str(daemon.folder), str(free_port())
+    daemon.variables = {
+        "HOME": own,
+        "RABBITMQ_CONF_ENV_FILE": os.devnull,
+        "RABBITMQ_CONFIG_FILE": f"{own}/none",
+        "RABBITMQ_DIST_PORT": among_nodes,
+        "RABBITMQ_ENABLED_PLUGINS_FILE": f"{own}/plugins",
+        "RABBITMQ_LOG_BASE": own,
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_MNESIA_BASE": f"{own}/data",
+        "RABBITMQ_NODENAME": f"copier-flask-{daemon.port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(daemon.port),
+        # No daemon of Erlang stays behind, and no shell between us and the server.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-start_epmd false -erl_epmd_port {among_nodes}",
+        "RUNNING_UNDER_SYSTEMD": "true",
+    }
     return daemon
 
 

@@ -16,6 +16,7 @@ from http.client import BadStatusLine, HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import brokers
 from helpers import environment, run
 
 HOST = "api.example.com"
@@ -49,7 +50,11 @@ TOKENS = {
     "FLASK_JWT_SECRET_KEY": "the-key-of-tokens-which-nobody-may-see-4e8a02",
 }
 # What a service needs, by the module that needs it.
-OF_MODULES = {"limits.py": LIMITS, "accounts": ACCOUNTS, "accounts/jwt.py": TOKENS}
+OF_MODULES = {
+    "limits.py": LIMITS,
+    "accounts": ACCOUNTS,
+    "accounts/jwt.py": TOKENS,
+}
 
 
 def until(true: Callable[[], Any], what: str, seconds: float = 20) -> Any:
@@ -91,6 +96,7 @@ class Service:
         for module, settings in OF_MODULES.items():
             if (folder / "src" / "my_service" / module).exists():
                 self.settings |= settings
+        self.settings |= brokers.settings(folder)
         self.database = folder / "instance" / "service.db"
 
     def flask(self, *arguments: str, **variables: str) -> str:

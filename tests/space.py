@@ -48,7 +48,7 @@ def _values(question: Mapping[str, Any]) -> list[str]:
 
 CHOICES: dict[str, list[str]] = {k: _values(q) for k, q in QUESTIONS.items() if "choices" in q}
 # What changes the code of a service; the other questions change texts around it.
-CORE = ("surface", "database", "auth", "features")
+CORE = ("surface", "database", "auth", "workers", "broker", "features")
 
 
 def subsets(values: list[str]) -> list[list[str]]:
@@ -60,6 +60,10 @@ def refusal(answers: Mapping[str, Any]) -> str | None:
     """The oracle: the name of the rule that refuses these answers, or None."""
     if answers["auth"] != "none" and answers["database"] == "none":
         return "accounts-need-a-database"
+    if answers["workers"] != "none" and answers["database"] == "none":
+        return "workers-need-a-database"
+    if answers["broker"] == "rabbitmq" and answers["workers"] != "celery":
+        return "broker-belongs-to-celery"
     if "example" in answers["features"] and answers["database"] == "none":
         return "example-needs-a-database"
     return None
@@ -75,6 +79,8 @@ def implied(given: Mapping[str, Any]) -> Answers:
         "surface": "api",
         "database": database,
         "auth": given.get("auth", "jwt" if kept else "none"),
+        "workers": given.get("workers", "none"),
+        "broker": given.get("broker", "redis"),
         "features": given.get("features", ["example"] if kept else []),
         "ci": given.get("ci", "github"),
     }
@@ -89,26 +95,46 @@ def variants() -> list[Answers]:
 
 
 def examples() -> list[Answers]:
-    """Return the variants with the example and no accounts, one for each database."""
-    return [v for v in variants() if "example" in v["features"] and v["auth"] == "none"]
+    """Return the variants with the example, no accounts and no jobs, one for each database."""
+    plain = [v for v in variants() if v["auth"] == v["workers"] == "none"]
+    return [v for v in plain if "example" in v["features"]]
 
 
 def suites() -> list[Answers]:
     """Return the variants whose own suites are run: each database with each kind of accounts.
 
-    Without the example, each database and each kind of accounts come once.
+    Without the example, each database and each kind of accounts come once; of workers, see
+    `at_work`. All the others are run with --every-suite.
     """
-    every = variants()
+    every = [v for v in variants() if v["workers"] == "none"]
     whole = [v for v in every if v["database"] == "none" or "example" in v["features"]]
     bare = {("sqlite", "none"), ("postgresql", "session"), ("mysql", "jwt"), ("sqlite", "both")}
-    return whole + [v for v in every if (v["database"], v["auth"]) in bare and v not in whole]
+    some = [v for v in every if (v["database"], v["auth"]) in bare and v not in whole]
+    return whole + some + at_work()
+
+
+def at_work() -> list[Answers]:
+    """Return variants with workers in which each queue, database and kind of accounts meet."""
+    queues = [("celery", "redis"), ("celery", "rabbitmq"), ("rq", "redis")]
+    databases = ("sqlite", "postgresql", "mysql")
+    met = [
+        (queue, databases[(i + j) % 3], auth, (i + j) % 4 != 3)
+        for i, queue in enumerate(queues)
+        for j, auth in enumerate(CHOICES["auth"])
+    ]
+
+    def point(v: Answers) -> tuple[object, ...]:
+        queue = v["workers"], v["broker"]
+        return queue, v["database"], v["auth"], "example" in v["features"]
+
+    return [v for v in variants() if point(v) in met]
 
 
 def lives() -> list[Answers]:
     """Return variants that are edited for a year: each database, each kind of accounts."""
     lived = {("none", "none"), ("sqlite", "jwt"), ("postgresql", "session"), ("mysql", "both")}
     lived.add(("sqlite", "none"))
-    return [v for v in suites() if (v["database"], v["auth"]) in lived]
+    return [v for v in suites() if (v["database"], v["auth"]) in lived and v not in at_work()]
 
 
 def changes() -> list[tuple[Answers, Answers]]:
@@ -141,6 +167,7 @@ def pairwise() -> list[Answers]:
 
     def allowed(row: list[Any]) -> bool:
         nothing = {"features": [], "database": "", "auth": "none"}
+        nothing |= {"workers": "none", "broker": "redis"}
         partial = {**nothing, **dict(zip(names, row, strict=False))}
         return refusal(partial) is None
 
@@ -148,20 +175,26 @@ def pairwise() -> list[Answers]:
 
 
 def given_combinations() -> Iterator[Answers]:
-    """Yield everything that a person can type about the core: each question or not."""
-    options: dict[str, list[Any]] = {
-        "preset": CHOICES["preset"],
-        "database": CHOICES["database"],
-        "auth": CHOICES["auth"],
-        "features": subsets(CHOICES["features"]),
-    }
-    for row in product(*([None, *values] for values in options.values())):
-        pairs = zip(options, row, strict=True)
-        yield {key: value for key, value in pairs if value is not None}
+    """Yield everything that a person can type about the core: each question or not.
+
+    Of workers, with each preset and database: what else is typed says nothing about them.
+    """
+    options: dict[str, list[Any]] = {**CHOICES, "features": subsets(CHOICES["features"])}
+    for keys in (
+        ("preset", "database", "auth", "features"),
+        ("preset", "database", "workers", "broker"),
+    ):
+        for row in product(*([None, *options[key]] for key in keys)):
+            pairs = zip(keys, row, strict=True)
+            yield {key: value for key, value in pairs if value is not None}
 
 
 def name(answers: Mapping[str, Any]) -> str:
     """Return a readable id: `api-sqlite-example`."""
     features = "+".join(answers["features"])
     auth = "" if answers["auth"] == "none" else answers["auth"]
-    return "-".join(filter(None, [answers["surface"], answers["database"], auth, features]))
+    # What is not said is as presets have it.
+    workers = answers.get("workers", "none").replace("none", "")
+    broker = answers.get("broker", "redis").replace("redis", "")
+    parts = [answers["surface"], answers["database"], auth, workers, broker, features]
+    return "-".join(filter(None, parts))

@@ -20,16 +20,25 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import brokers
+import daemons
 import databases
 import pytest
 import space
 import yaml
 from helpers import ROOT, UV, commit, free_port, render, run
-from sqlalchemy import make_url, text
+from server import until
+from sqlalchemy import make_url
 
-NAMES = ("api-none", "api-sqlite-example", "api-postgresql-example")
+NAMES = ("api-none", "api-sqlite-rq-example", "api-postgresql-celery-example")
 VARIANTS = [v for v in space.variants() if space.name(v) in NAMES]
-SERVERS = [v for v in space.variants() if space.name(v) in ("api-postgresql", "api-mysql")]
+# What compose starts alone: the part, the setting that names its place, its port inside.
+ALONE = {
+    "api-postgresql": ("database", "FLASK_SQLALCHEMY_DATABASE_URI", "5432"),
+    "api-mysql": ("database", "FLASK_SQLALCHEMY_DATABASE_URI", "3306"),
+    "api-sqlite-rq": ("redis", "FLASK_REDIS_URL", "6379"),
+}
+SERVERS = [v for v in space.variants() if space.name(v) in ALONE]
 ANY_PORT = '  {}: {{ports: !override ["127.0.0.1::{}"]}}'
 HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 HOST = "api.example.com"
@@ -78,6 +87,21 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 fi
 exec postgres -c "listen_addresses=*"
 """
+# As `redis:8` does, it lets other containers in.
+REDIS = """
+FROM python:3.13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends redis-server && useradd keeper
+COPY --chmod=755 entrypoint /
+WORKDIR /data
+VOLUME /data
+ENTRYPOINT ["/entrypoint"]
+"""
+REDIS_ENTRYPOINT = """#!/bin/sh
+set -eu
+chown keeper /data
+exec setpriv --reuid=keeper --regid=keeper --clear-groups "$@" --protected-mode no
+"""
+IMAGES = {"postgres": (POSTGRES, POSTGRES_ENTRYPOINT), "redis": (REDIS, REDIS_ENTRYPOINT)}
 
 pytestmark = pytest.mark.slow
 
@@ -138,10 +162,19 @@ class Service:
     folder: Path
     image: str
     database: str
+    workers: str
 
     @property
     def has_database(self) -> bool:
         return self.database != "none"
+
+    @property
+    def has_workers(self) -> bool:
+        return self.workers != "none"
+
+    @property
+    def needs_servers(self) -> bool:
+        return self.has_workers or self.database in databases.KINDS
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=space.name)
@@ -154,7 +187,7 @@ def service(
     for place in (folder, folder / "src" / "my_service"):
         (place / ".env").write_text(f"FLASK_SECRET_KEY={CANARY}\n")
     commit(folder, "Start")
-    made = Service(folder, unused(), request.param["database"])
+    made = Service(folder, unused(), request.param["database"], request.param["workers"])
     try:
         docker("build", "--network=host", f"--tag={made.image}", ".", cwd=folder)
         yield made
@@ -179,7 +212,7 @@ def production(
 ) -> list[str]:
     """Return the options of `docker run` in production; one variant's key comes from a file."""
     settings = {"FLASK_TRUSTED_HOSTS": json.dumps([HOST]), "FLASK_PROXY_HOPS": "0"}
-    options = [*HARDENED, f"--network={network}"]
+    options = [*HARDENED, ON_HOST if service.needs_servers else f"--network={network}"]
     if service.has_database:
         settings["FLASK_SECRET_KEY"] = secrets.token_urlsafe(48)
     if service.database == "sqlite":
@@ -187,12 +220,13 @@ def production(
         options.append(f"--volume={volume}:/data")
     elif service.has_database:
         settings["FLASK_SQLALCHEMY_DATABASE_URI"] = database_url(service.database)
-        options[-1] = ON_HOST
     else:
         key = tmp_path / "key"
         key.write_text(secrets.token_urlsafe(48))
         settings["FLASK_SECRET_KEY_FILE"] = "/run/secrets/key"
         options.append(f"--volume={key}:/run/secrets/key:ro")
+    if service.has_workers:
+        settings |= brokers.settings(service.folder)
     return [*options, *(f"--env={name}={value}" for name, value in settings.items())]
 
 
@@ -261,7 +295,8 @@ def test_container_serves_and_stops(
     said = docker("run", "--rm", *production, service.image, "flask", "check", "--deploy")
     # One container counts its limits alone; nothing else is to be said.
     found = re.findall(r"^(?:error|warning): (S\d+)|^(\d+ findings\.)$", said, re.M)
-    expected = ["S019", "1 findings."] if service.has_database else ["0 findings."]
+    alone = service.has_database and not service.has_workers
+    expected = ["S019", "1 findings."] if alone else ["0 findings."]
     assert ["".join(each) for each in found] == expected
     if ON_HOST in production:
         port = free_port()
@@ -315,18 +350,19 @@ def test_wrong_settings_end_the_container(
 
 
 @pytest.fixture(scope="module")
-def database_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """Return a function that finds the image of a database, or makes one like it, or skips."""
+def image_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Return a function that finds the image of a server, or makes one like it, or skips."""
     made: dict[str, str] = {}
 
     def image(named: str) -> str:
         if named in made or pulled(named):
             return made.get(named, named)
-        if not named.startswith("postgres:"):
+        kind = named.partition(":")[0]
+        if kind not in IMAGES:
             pytest.skip(f"`docker pull {named}` does not work here")
-        folder = tmp_path_factory.mktemp("postgres")
-        (folder / "Dockerfile").write_text(POSTGRES)
-        (folder / "entrypoint").write_text(POSTGRES_ENTRYPOINT)
+        folder = tmp_path_factory.mktemp(kind)
+        for name, content in zip(("Dockerfile", "entrypoint"), IMAGES[kind], strict=True):
+            (folder / name).write_text(content)
         made[named] = unused()
         docker("build", "--network=host", f"--tag={made[named]}", ".", cwd=folder)
         return made[named]
@@ -347,15 +383,15 @@ def pulled(image: str) -> bool:
 
 @contextmanager
 def composed(
-    service: Path, overrides: Path, database_image: Callable[[str], str]
+    service: Path, overrides: Path, image_of: Callable[[str], str]
 ) -> Iterator[Callable[..., str]]:
     """Yield a function that runs `docker compose` as shipped, on ports of its own."""
     skip_without("compose", "version")
     parts = yaml.safe_load((service / "compose.yaml").read_text())["services"]
     changes: dict[str, Any] = {name: {"build": {"network": "host"}} for name in parts}
-    if "database" in parts:
-        named = parts["database"]["image"]
-        changes["database"] = {"image": database_image(named), "pull_policy": "never"}
+    for name, part in parts.items():
+        if "image" in part:
+            changes[name] = {"image": image_of(part["image"]), "pull_policy": "never"}
     (overrides / "parts.yaml").write_text(yaml.safe_dump({"services": changes}))
     inside = {
         name: part["ports"][0].split(":")[2] for name, part in parts.items() if "ports" in part
@@ -376,9 +412,9 @@ def composed(
 
 @pytest.fixture
 def compose(
-    service: Service, tmp_path: Path, database_image: Callable[[str], str]
+    service: Service, tmp_path: Path, image_of: Callable[[str], str]
 ) -> Iterator[Callable[..., str]]:
-    with composed(service.folder, tmp_path, database_image) as compose:
+    with composed(service.folder, tmp_path, image_of) as compose:
         yield compose
 
 
@@ -416,33 +452,39 @@ def test_compose_starts_in_order(
         compose("up", "--force-recreate", "--wait", "--wait-timeout=120")
         address = compose("port", "web", "8000").strip()
         assert len(ask(address, "/api/v1/notes")["items"]) == 1
+    if service.has_workers:
+        job = ask(address, "/api/v1/notes/exports", {})
+        place = f"/api/v1/jobs/{job['id']}"
+        until(lambda: ask(address, place)["status"] == "done", "a worker did the job")
+        assert [note["title"] for note in ask(address, f"{place}/result")["notes"]] == ["kept"]
+        running = compose("ps", "--status=running", "--services").split()
+        assert {"web", "worker", "scheduler"} <= set(running)
     prove("compose projects that came up, the migration before the service")
 
 
 @pytest.mark.parametrize("answers", SERVERS, ids=space.name)
-def test_compose_starts_the_database_alone(
+def test_compose_starts_alone_what_development_needs(
     source: Path,
     tmp_path: Path,
-    database_image: Callable[[str], str],
+    image_of: Callable[[str], str],
     answers: space.Answers,
     prove: Callable[[str], None],
 ) -> None:
     """Without a .env; healthy, it is there under the address that development expects."""
     service = render(source, tmp_path / "service", answers)
     sample = (service / ".env.example").read_text(encoding="utf-8")
-    (uri,) = re.findall("^FLASK_SQLALCHEMY_DATABASE_URI=(.*)$", sample, re.M)
+    part, setting, inside = ALONE[space.name(answers)]
+    (uri,) = re.findall(f"^{setting}=(.*)$", sample, re.M)
     url = make_url(uri)
     docker("compose", "config", "--quiet", cwd=service)
     (command,) = re.findall("^docker (compose .*)$", (service / "README.md").read_text(), re.M)
-    with composed(service, tmp_path, database_image) as compose:
+    with composed(service, tmp_path, image_of) as compose:
         compose(*command.split()[1:])
-        inside = {"postgresql": "5432", "mysql": "3306"}[answers["database"]]
-        host, _, port = compose("port", "database", inside).strip().partition(":")
+        host, _, port = compose("port", part, inside).strip().partition(":")
         assert host == url.host
-        with databases.connect(url.set(port=int(port))) as connection:
-            connection.execute(text("CREATE DATABASE another"))
-        assert compose("ps", "--services").split() == ["database"]
-    prove("databases that compose started alone")
+        assert daemons.answers_at(url.set(port=int(port)))
+        assert compose("ps", "--services").split() == [part]
+    prove("databases and queues that compose started alone")
 
 
 def test_compose_ends_at_wrong_settings(

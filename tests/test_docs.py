@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -16,6 +17,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
+import brokers
+import daemons
 import databases
 import pytest
 import reference
@@ -41,19 +44,23 @@ RUN_BY = {
     ("README.md", "make test"): "test_make_test_is_what_ci_runs",
     ("benchmarks/README.md", "make bench\n"): "test_make_bench",
     ("benchmarks/README.md", "make bench-database"): "test_make_bench_database",
+    ("benchmarks/README.md", "make bench-jobs"): "test_make_bench_jobs",
     ("docs/update.md", "make update"): "test_make_update",
     (
         "docs/update.md",
         "uvx copier update --defaults --vcs-ref=:current: -d 'features=[]'",
     ): "test_drop_the_example",
-    (
-        "template/README.md.jinja",
-        "docker compose up --wait database",
-    ): "test_compose_starts_the_database_alone",
+    **{
+        (
+            "template/README.md.jinja",
+            f"docker compose up --wait {part}\n",
+        ): "test_compose_starts_alone_what_development_needs"
+        for part in ("database", "database {{ broker }}", "{{ broker }}")
+    },
     ("template/README.md.jinja", "make setup"): "test_use_it",
     ("template/README.md.jinja", "make format lint"): "test_change_it",
-    ("template/README.md.jinja", "make update"): "test_make_update",
     ("template/docs/migrations.md", 'make migration m="add tags"'): "test_migrations_page",
+    ("template/docs/jobs.md", "make worker"): "test_jobs_page",
     ("template/docs/sessions.md", "API="): "test_log_in_by_hand",
     ("template/docs/tokens.md.jinja", "API="): "test_log_in_by_hand",
     **{
@@ -164,32 +171,45 @@ def answer_with_enter(command: str, cwd: Path) -> str:
 
 
 @contextlib.contextmanager
-def serving(service: Path, command: str, **variables: str) -> Iterator[int]:
-    """Yield the port at which a service is ready that a command starts, and stop it."""
-    port = free_port()
+def running(service: Path, command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield the process of a command that does not end by itself, and stop it."""
     process = subprocess.Popen(
         ["sh", "-ec", command],
         cwd=service,
-        env=environment(PORT=str(port), **variables),
+        env=environment(**variables),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-    def is_ready() -> bool:
-        assert process.poll() is None, command
-        with contextlib.suppress(OSError):
-            url = f"http://127.0.0.1:{port}/readyz"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return b'"ready"' in answer.read()
-        return False
-
     try:
-        until(is_ready, "the service", 30)
-        yield port
+        yield process
+        assert process.poll() is None, command
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def serving(service: Path, command: str, **variables: str) -> Iterator[int]:
+    """Yield the port at which a service is ready that a command starts, and stop it."""
+    port = free_port()
+    with running(service, command, PORT=str(port), **variables) as process:
+
+        def is_ready() -> bool:
+            assert process.poll() is None, command
+            with contextlib.suppress(OSError):
+                return b'"ready"' in get(port, "/readyz")
+            return False
+
+        until(is_ready, "the service", 30)
+        yield port
+
+
+def get(port: int, path: str, method: str = "GET") -> bytes:
+    """Return the body of what a service answers."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+    with urllib.request.urlopen(asked, timeout=5) as answer:
+        return bytes(answer.read())
 
 
 @pytest.mark.slow
@@ -223,7 +243,8 @@ def test_make_update(template: Path, tmp_path: Path, prove: Callable[[str], None
     release_next(template)
     command = block("README.md", "make update")
     assert command == block("docs/update.md", "make update")
-    assert command == block("template/README.md.jinja", "make update")
+    said = (service / "README.md").read_text(encoding="utf-8")
+    assert f"`{command.strip()}` takes over what is new" in said
     answer_with_enter(command, service)
     assert (service / "docs" / "operate.md").exists()
     prove("shell blocks of the texts run")
@@ -285,6 +306,24 @@ def test_migrations_page(source: Path, tmp_path: Path, prove: Callable[[str], No
     for command, said in [("flask db check", "No new"), (undo, ""), ("flask db current", "0001")]:
         program, *arguments = command.split()
         assert said in run(service / ".venv/bin" / program, *arguments, cwd=service, **variables)
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["celery", "rq"])
+def test_jobs_page(
+    source: Path, tmp_path: Path, workers: str, prove: Callable[[str], None]
+) -> None:
+    service = render(source, tmp_path / "service", {"auth": "none", "workers": workers})
+    run("make", "setup", cwd=service)
+    settings = brokers.settings(service)
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(serving(service, "make run", **settings))
+        for command in block("template/docs/jobs.md", "make worker").splitlines():
+            stack.enter_context(running(service, command, **settings))
+        job = json.loads(get(port, "/api/v1/notes/exports", "POST"))
+        until(lambda: b'"done"' in get(port, f"/api/v1/jobs/{job['id']}"), "the job")
+        assert json.loads(get(port, f"/api/v1/jobs/{job['id']}/result")) == {"notes": []}
     prove("shell blocks of the texts run")
 
 
@@ -404,6 +443,19 @@ def test_make_bench_database(prove: Callable[[str], None]) -> None:
         "statements a request",
         *("GET /api/v1/notes", "POST /api/v1/notes"),
     ]
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
+def test_make_bench_jobs(request: pytest.FixtureRequest, prove: Callable[[str], None]) -> None:
+    """On the queue that starts soonest: it measures every row, and asserts no figure."""
+    if lacking := daemons.lacking("redis"):
+        missing(request, f"{lacking} cannot be found")
+    command = block("benchmarks/README.md", "make bench-jobs").strip()
+    arguments = "--queues rq --database sqlite --turns 2 --jobs 50"
+    said = run("sh", "-ec", f"{command} ARGS='{arguments}'", cwd=ROOT)
+    rows = re.findall(r"^\| rq: (\w+) .* \d+\.\d\d \(.* \|$", said, re.M)
+    assert rows == ["without", "with", "ask", "ask", "memory", "memory", "memory"]
     prove("shell blocks of the texts run")
 
 

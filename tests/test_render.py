@@ -32,6 +32,11 @@ TRACES = {
     "accounts": r"\baccounts?\b|argon2|\blog in\b|\bmails?\b|email_validator",
     "sessions": r"flask-login|flask_login\b|flask[_-]wtf|session_api|auth/csrf|auth/session\b",
     "tokens": r"flask[_-]jwt|pyjwt|JWT_|token_api|auth/token",
+    "workers": r"\bjobs?\b(?!:)|\bworker\.py|broker",
+    "redis": r"redis",
+    "rabbitmq": r"rabbit|amqp",
+    "celery": r"celery",
+    "rq": r"\brq\b",
     "example": r"\bnotes?\b|\bseed\b|(?<![.@\"'])\bexample\b(?![.\\])",
     "github": r"github|dependabot",
     "gitlab": r"gitlab",
@@ -50,6 +55,11 @@ def chosen(answers: Mapping[str, Any]) -> dict[str, bool]:
         "accounts": answers["auth"] != "none",
         "sessions": answers["auth"] in ("session", "both"),
         "tokens": answers["auth"] in ("jwt", "both"),
+        "workers": answers["workers"] != "none",
+        "redis": answers["workers"] != "none" and answers["broker"] == "redis",
+        "rabbitmq": answers["workers"] != "none" and answers["broker"] == "rabbitmq",
+        "celery": answers["workers"] == "celery",
+        "rq": answers["workers"] == "rq",
         "example": "example" in answers["features"],
         "github": answers.get("ci", "github") == "github",
         "gitlab": answers.get("ci", "github") == "gitlab",
@@ -109,11 +119,19 @@ def parse(name: str, text: str) -> Any:
 
 
 @pytest.mark.parametrize("answers", EVERY, ids=space.name)
-@pytest.mark.parametrize("package_name", ["a", "my_service", "p" * 40], ids=len)
-def test_render_is_formatted_and_linted(
+def test_render_is_formatted_and_linted(rendered: Rendered, answers: space.Answers) -> None:
+    format_and_lint(rendered(answers))
+
+
+@pytest.mark.parametrize("answers", space.suites(), ids=space.name)
+@pytest.mark.parametrize("package_name", ["a", "p" * 40], ids=len)
+def test_render_of_any_name_is_formatted_and_linted(
     rendered: Rendered, answers: space.Answers, package_name: str
 ) -> None:
-    service = rendered({**answers, "package_name": package_name})
+    format_and_lint(rendered({**answers, "package_name": package_name}))
+
+
+def format_and_lint(service: Path) -> None:
     run(RUFF, "format", "--check", "--no-cache", cwd=service)
     run(RUFF, "check", "--no-cache", cwd=service)
 
@@ -157,7 +175,7 @@ def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) ->
             "docs/replica.md" in said,
             "FLASK_REPLICA_URL" in said[".env.example"],
             "docker compose up --wait database" in said["README.md"],
-            "condition: service_healthy" in said["compose.yaml"],
+            "\n    database:\n      condition: service_healthy" in said["compose.yaml"],
         ],
         "postgresql": [
             "docs/postgresql.md" in said,
@@ -191,6 +209,36 @@ def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) ->
             "docs/tokens.md" in said,
             "FLASK_JWT_SECRET_KEY" in said[".env.example"],
             '"flask-jwt-extended' in said["pyproject.toml"],
+        ],
+        "workers": [
+            "tasks.init_app" in factory,
+            "tasks.bp" in factory,
+            "tests/tasks/test_run.py" in said,
+            "docs/jobs.md" in said,
+            "docs/jobs.md" in said["README.md"],
+            "\n  worker:" in said["compose.yaml"],
+            "\n  scheduler:" in said["compose.yaml"],
+            "\nscheduler:" in said["Makefile"],
+            '"jobs"' in said.get("migrations/versions/0001_initial.py", ""),
+        ],
+        **{
+            broker: [
+                f"docs/{broker}.md" in said,
+                f"docs/{broker}.md" in said["README.md"],
+                f" {broker}\nmake setup" in said["README.md"],
+                f"FLASK_{broker.upper()}_URL" in said[".env.example"],
+                f"\n    image: {broker}:" in said["compose.yaml"],
+                f"/{broker}.py" in "".join(said),
+            ]
+            for broker in ("redis", "rabbitmq")
+        },
+        "celery": [
+            '"celery' in said["pyproject.toml"],
+            "celery --app" in said["Makefile"],
+        ],
+        "rq": [
+            '"rq' in said["pyproject.toml"],
+            "rq worker" in said["Makefile"],
         ],
         "example": [
             "notes.bp" in factory,

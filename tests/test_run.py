@@ -18,7 +18,12 @@ from helpers import UV, append, commit, free_port, render, run
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 # On which of them a kind of accounts is proven; `both` has the code of the other two.
-ENDS = {"none": ("3.11", "3.13"), "session": "3.11", "jwt": "3.13", "both": ("3.11", "3.13")}
+ENDS = {
+    "none": ("3.11", "3.13"),
+    "session": ("3.11",),
+    "jwt": ("3.13",),
+    "both": ("3.11", "3.13"),
+}
 # For a service's suite: each of its processes says where its data are.
 PLACE = """
 
@@ -54,8 +59,21 @@ def cases() -> list[object]:
         )
         for answers in space.suites()
         for version in PYTHONS
-        if (name := space.name(answers)) in presets or version in ENDS[answers["auth"]]
+        if (name := space.name(answers)) in presets or version in ends(answers)
+    ] + [
+        pytest.param(
+            answers, PYTHONS[-1], id=space.name(answers), marks=[pytest.mark.slow, pytest.mark.rest]
+        )
+        for answers in space.variants()
+        if answers not in space.suites()
     ]
+
+
+def ends(answers: space.Answers) -> tuple[str, ...]:
+    """Return the Pythons on which a variant is proven, where no preset makes it."""
+    if answers["workers"] != "none":
+        return (PYTHONS[0] if answers["database"] == "mysql" else PYTHONS[-1],)
+    return ENDS[answers["auth"]]
 
 
 @pytest.mark.parametrize(("answers", "version"), cases())
@@ -83,7 +101,13 @@ def test_service_passes_its_own_check(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "answers", [v for v in space.suites() if v["auth"] in ("none", "both")], ids=space.name
+    "answers",
+    [
+        v
+        for v in space.suites()
+        if v["auth"] == "none" or (v["auth"] == "both" and v["workers"] == "none")
+    ],
+    ids=space.name,
 )
 def test_floors_hold(
     source: Path,

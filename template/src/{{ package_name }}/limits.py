@@ -19,7 +19,7 @@ from .extensions import limiter
 from .methods import SAFE
 
 # What begins like the name of a limit.
-_NO_LIMITS = {"RATELIMIT_ENABLED", "RATELIMIT_STORAGE_URI"}
+_NO_LIMITS = {"RATELIMIT_ENABLED", "RATELIMIT_STORAGE_OPTIONS", "RATELIMIT_STORAGE_URI"}
 
 
 class Counters(MemoryStorage):
@@ -42,6 +42,7 @@ def init_app(app: Flask) -> None:
     # It takes itself for registered, and adds no hooks: its own make a read without any
     # limit take two thirds longer.
     app.extensions["limiter"] = {limiter}
+    app.config["RATELIMIT_STORAGE_URI"] = app.config["RATELIMIT_STORAGE_URI"] or "memory://"
     limiter.init_app(app)
     app.register_error_handler(RateLimitExceeded, _refuse)
     if app.config["RATELIMIT_ENABLED"]:
@@ -169,8 +170,8 @@ def limits_are_on(settings: checks.Settings) -> Iterator[tuple[str, str]]:
         yield "FLASK_RATELIMIT_ENABLED is off.", "Leave it out: true is the default."
 
 
-@checks.of_settings("S019", "warning")
-def store_is_shared(settings: checks.Settings) -> Iterator[tuple[str, str]]:
-    if settings["RATELIMIT_STORAGE_URI"] == "memory://":
+@checks.of_the_app("S019", "warning")
+def store_is_shared(app: Flask) -> Iterator[tuple[str, str]]:
+    if app.config["RATELIMIT_STORAGE_URI"] == "memory://":
         message = "Each process counts for itself: four let four times the limits through."
         yield message, "Divide the limits by the number of processes."

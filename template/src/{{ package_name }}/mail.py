@@ -1,4 +1,4 @@
-"""Mails: sent when the client has its answer, so that nobody waits, and time tells nothing."""
+"""Mails: what one is, and the ways it can leave by."""
 
 from __future__ import annotations
 
@@ -8,32 +8,25 @@ import secrets
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import make_msgid
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-import structlog
-from flask import Flask, Response, after_this_request, current_app, g, has_request_context
+from flask import Flask, current_app, has_request_context
 
 from . import checks
 
 _TIMEOUT_SECONDS = 10.0
-# How many mails a process sends at the same time.
-_THREADS = 4
 # Every server takes lines of 7 bits; not every one takes 8.
 _POLICY = email.policy.SMTP.clone(cte_type="7bit")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _PUBLIC_URL = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,16 +43,24 @@ class UnfitError(ValueError):
     """The mail cannot be written as one to one address. The message quotes nothing of it."""
 
 
+class NotSentError(RuntimeError):
+    """A mail was not sent. The message says why, and quotes nothing of it."""
+
+
+# How a mail that a request sends leaves, so that nobody waits, and time tells nothing.
+SendLater = Callable[[Mail], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Postbox:
-    """What an app has for its mails. The pool starts no thread before the first mail."""
+    """What an app has for its mails."""
 
+    send_later: SendLater
     kept: list[Mail] = field(default_factory=list)
-    pool: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, _THREADS, "mail"))
 
 
-def init_app(app: Flask) -> None:
-    app.extensions["mail"] = _Postbox()
+def init_app(app: Flask, send_later: SendLater) -> None:
+    app.extensions["mail"] = _Postbox(send_later)
 
 
 def outbox(app: Flask) -> list[Mail]:
@@ -69,42 +70,23 @@ def outbox(app: Flask) -> list[Mail]:
 
 
 def send(mail: Mail) -> None:
-    """Send a mail: in a request when it is answered, in a command at once.
+    """Send a mail: in a request later, else at once, and raise `NotSentError`.
 
-    Call it after the commit. After an answer a failure is logged; a command it raises to.
+    Call it after the commit.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    if not has_request_context():
-        _deliver(app, mail)
-        return
-    deliver = partial(_deliver_or_log, app, mail, g.get("request_id"))
-
-    @after_this_request
-    def wait_for_the_end(response: Response) -> Response:
-        response.call_on_close(partial(_hand_over, app, deliver))
-        return response
+    if has_request_context():
+        current_app.extensions["mail"].send_later(mail)
+    else:
+        deliver(current_app._get_current_object(), mail)  # type: ignore[attr-defined]
 
 
-def _hand_over(app: Flask, deliver: Callable[[], None]) -> None:
-    """Let a thread talk to the server.
-
-    A client that keeps its connection would else wait with its next request, and could
-    tell from it whether there was a mail (OWASP ASVS 5: V6.3.8).
-    """
-    if app.config["MAIL_BACKEND"] != "smtp":
-        deliver()
-        return
+def deliver(app: Flask, mail: Mail) -> None:
+    """Send a mail at once, or raise `NotSentError`."""
     try:
-        app.extensions["mail"].pool.submit(deliver)
-    except RuntimeError:  # The process ends, and makes no more threads.
-        deliver()
-
-
-def _deliver_or_log(app: Flask, mail: Mail, request_id: str | None) -> None:
-    try:
-        _deliver(app, mail)
+        message = _message(mail, app.config["MAIL_DEFAULT_SENDER"])
+        _BACKENDS[app.config["MAIL_BACKEND"]](app, mail, message)
     except Exception as error:
-        _log.error("a mail was not sent", reason=_reason(error), request_id=request_id)
+        raise NotSentError(_reason(error)) from None
 
 
 # Their words are ours, or those of smtplib.
@@ -121,11 +103,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, _TELLS_NOTHING):
         return f"{kind}: {error}"
     return f"{kind}: {error.strerror}" if isinstance(error, OSError) else kind
-
-
-def _deliver(app: Flask, mail: Mail) -> None:
-    message = _message(mail, app.config["MAIL_DEFAULT_SENDER"])
-    _BACKENDS[app.config["MAIL_BACKEND"]](app, mail, message)
 
 
 def _message(mail: Mail, sender: str) -> EmailMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -130,8 +131,11 @@ def cookie_is_opaque(app: Flask) -> Iterator[tuple[str, str]]:
 
 @checks.of_the_app("S011")
 def forged_writes_are_refused(app: Flask) -> Iterator[tuple[str, str]]:
+    # A client that nobody is (RFC 3849): the limits of all others stay as they are.
+    nobody = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
     answer = app.test_client().post(
         "/api/v1/auth/session",
+        environ_base={"REMOTE_ADDR": nobody},
         base_url=security.own_url(app),
         headers={"Origin": "https://evil.example"},
         json={"email": "nobody@example.com", "password": "-"},

@@ -96,8 +96,7 @@ def change_password(login: UserSession, current: str, new: str, *, network: str)
     user = login.user
     passwords.check(new, user.email, field="new_password")
     password_hash = passwords.hash(new)
-    _confirm(user, current, network)
-    hold(user)
+    check_password(user, current, network=network)
     user.password_hash = password_hash
     sessions.end_all(user, but=login)
     mailed.forget_all_of(user)
@@ -106,10 +105,8 @@ def change_password(login: UserSession, current: str, new: str, *, network: str)
     mails.send_password_changed(user.email)
 
 
-def change_email(user: User, address: Address, password: str, *, network: str) -> None:
+def change_email(user: User, address: Address) -> None:
     """Mail a token to the new address; whoever uses it proves that it is theirs."""
-    _confirm(user, password, network)
-    hold(user)
     taken = find_user(address.key)
     token = mailed.make(Purpose.EMAIL, address, user)
     db.session.commit()
@@ -133,10 +130,22 @@ def confirm_email(token: str) -> None:
     mails.send_email_changed(before)
 
 
+def check_password(user: User, password: str, *, network: str) -> None:
+    """Go on if it is the user's own password: a login alone changes no account.
+
+    The user stays as it is until the next commit.
+    """
+    if _attempt(user, user.email_key, password, network) is None:
+        audit.log("password not confirmed", user, actor=user, network=network)
+        raise WrongPasswordError
+    attempts.succeeded(user.email_key, network)
+    db.session.commit()
+    hold(user)
+
+
 def delete_account(user: User, password: str, *, network: str) -> None:
     """Delete the account and all that belongs to it."""
-    _confirm(user, password, network)
-    hold(user)
+    check_password(user, password, network=network)
     db.session.delete(user)
     db.session.commit()
     audit.log("account deleted", user, actor=user)
@@ -217,12 +226,3 @@ def _attempt(user: User | None, email_key: str, password: str, network: str) -> 
     there = user if user and user.disabled_at is None else None
     right = passwords.verify(there.password_hash if there else None, password)
     return there if right else None
-
-
-def _confirm(user: User, password: str, network: str) -> None:
-    """Go on if it is the user's own password: a login alone changes no account."""
-    if _attempt(user, user.email_key, password, network) is None:
-        audit.log("password not confirmed", user, actor=user, network=network)
-        raise WrongPasswordError
-    attempts.succeeded(user.email_key, network)
-    db.session.commit()

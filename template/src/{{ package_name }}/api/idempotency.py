@@ -157,5 +157,10 @@ group = AppGroup("idempotency", help="Requests that count once.")
 @group.command()
 def purge() -> None:
     """Delete the answers that are a day old; run it once a day."""
+    delete_expired()
+
+
+def delete_expired() -> None:
+    """Delete the answers that are a day old."""
     delete_rows(IdempotencyKey, IdempotencyKey.claimed_at < utc_now() - KEPT_FOR)
     db.session.commit()

@@ -57,6 +57,8 @@ def _give_back(_error: BaseException | None) -> None:
     Of a connection that broke nothing is left, and a request that is answered already
     must not fail on it.
     """
+    if not db.session.registry.has():
+        return
     try:
         db.session.close()
     except DBAPIError:

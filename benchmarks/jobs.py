@@ -1,0 +1,186 @@
+"""What a job costs, beside a bare task of Celery or RQ: `make bench-jobs`.
+
+For each queue, renders a service and gives it a broker and a database of its own. Beside its
+worker runs a bare one: the same library, settings and flags, and no code of the service
+(`baselines/bare_celery.py`, `bare_rq.py`). Prints a table in Markdown, all of this one run:
+
+- jobs a second of a worker that finds them waiting, with a row and without (`durable=False`);
+  a job leaves a byte in a file, and does nothing else;
+- the slowest of twenty answers (p95) to a request that asks for a job, against one that asks
+  for none: through gunicorn, in turns and on one connection;
+- the memory of a worker that has done some jobs and has nothing to do; no other process of the
+  benchmark runs then that could share it.
+
+What is compared takes turns. Each turn gives a ratio; the table has their median and
+quartiles. A job that is done never or twice, or a row that does not say so, ends the run.
+Brokers and databases are gone in the end, however the run ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import load
+from load import Ask
+from queues import PROCESSES, QUEUES, Queue, held_up, new_queue
+from rendered import HOST, AwayError, Program, UnusableError, clear
+from table import Row, head, in_turns
+
+# Who asks for jobs: a script, or a view of the service.
+BARE, MESSAGE, ROW = SUBJECTS = ("bare", "/message", "/row")
+NONE = Ask("/plain")
+OURS = {MESSAGE: ("without a row", ">= 0.90"), ROW: ("with a row", "")}
+DATABASES = ("postgresql", "mysql", "sqlite")
+# RQ makes a process for each job.
+SHARE_OF_RQ = 5
+# A worker that has done these takes no more memory for the next ones.
+SOME_JOBS = 20
+MEMORY_TURNS = 3
+PARTS: dict[str, Callable[[list[float]], float]] = {
+    "an idle worker, {} processes": sum,
+    "its main process": lambda each: each[0],
+    "each other process": lambda each: statistics.mean(each[1:]),
+}
+SECONDS_TO_ASK = 300
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The jobs a second of a turn, and the p95 of requests for none and for one."""
+
+    rate: float
+    none: float
+    one: float
+
+
+def main() -> int:
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that databases are dropped.
+    try:
+        clear()
+        with contextlib.closing(_rows(options)) as rows:
+            return _print(rows, options)
+    except (UnusableError, load.NotOkError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    every = ",".join(QUEUES)
+    parser.add_argument("--queues", default=every, help=every)
+    parser.add_argument("--database", choices=DATABASES, default=DATABASES[0], help="of rows")
+    parser.add_argument("--jobs", type=int, default=500, help="of a turn, a fifth with RQ (500)")
+    parser.add_argument("--turns", type=int, default=10, help="turns of each measurement (10)")
+    options = parser.parse_args()
+    if not set(options.queues.split(",")) <= set(QUEUES):
+        parser.error(f"--queues are some of {every}.")
+    if options.turns < 2:
+        parser.error("--turns must be 2 or more.")
+    if options.jobs < SHARE_OF_RQ:
+        parser.error(f"--jobs must be {SHARE_OF_RQ} or more.")
+    return options
+
+
+def _print(rows: Iterator[Row], options: argparse.Namespace) -> int:
+    """Print each row as soon as it is measured."""
+    first = next(rows, None)
+    if first is None:
+        sys.stderr.write("No queue has what it needs, so there is nothing to measure.\n")
+        return 2
+    print(head("against"), first, sep="\n", flush=True)
+    for row in rows:
+        print(row, flush=True)
+    turns = f"{options.turns} turns of {options.jobs} jobs (RQ: a fifth)"
+    print(f"\n{turns}, rows in {options.database}.")
+    return 0
+
+
+def _rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Measure one queue after the other; say which is left out."""
+    for name in options.queues.split(","):
+        try:
+            with new_queue(name, options.database) as queue:
+                jobs = options.jobs // (SHARE_OF_RQ if queue.workers == "rq" else 1)
+                yield from _speed(queue, jobs, options.turns)
+                yield from _memory(queue, min(options.turns, MEMORY_TURNS))
+        except AwayError as error:
+            sys.stderr.write(f"{name} is left out: {error}\n")
+
+
+def _speed(queue: Queue, jobs: int, turns: int) -> Iterator[Row]:
+    """Measure how many jobs a worker does, and how long it takes to ask for one."""
+    with (
+        queue.worker(bare=True) as bare,
+        queue.worker(bare=False) as ours,
+        queue.served("asking") as port,
+    ):
+        workers = {BARE: bare, MESSAGE: ours, ROW: ours}
+        took = in_turns(turns, SUBJECTS, lambda who: _turn(queue, workers[who], port, who, jobs))
+    rate = {subject: [turn.rate for turn in turns] for subject, turns in took.items()}
+    for subject, (which, budget) in OURS.items():
+        title = f"{queue.name}: {which}, against bare (jobs/s)"
+        yield Row(title, rate[BARE], rate[subject], budget)
+    for subject, (which, _) in OURS.items():
+        none, one = zip(*((turn.none, turn.one) for turn in took[subject]), strict=True)
+        title = f"{queue.name}: ask for one {which}, gunicorn, p95 against none (ms)"
+        yield Row(title, list(none), list(one), "", decimals=2)
+
+
+def _turn(queue: Queue, worker: Program, port: int, subject: str, jobs: int) -> Turn:
+    """Let a worker find jobs that wait, and measure until the last one is done."""
+    expected = _expected(queue, subject, jobs)
+    with held_up(worker):
+        none, one = _ask(queue, port, subject, jobs)
+        start = time.time()
+    queue.wait(worker, expected)
+    return Turn(jobs / (queue.done.stat().st_mtime - start), none, one)
+
+
+def _expected(queue: Queue, subject: str, jobs: int) -> tuple[int, int]:
+    """Return the counts of the queue when so many jobs more are done."""
+    done, rows = queue.counts()
+    return done + jobs, rows + (jobs if subject == ROW else 0)
+
+
+def _ask(queue: Queue, port: int, subject: str, jobs: int) -> tuple[float, float]:
+    """Ask for jobs; return the p95 of requests for none and for one, in milliseconds."""
+    if subject == BARE:
+        queue.run(f"bare_{queue.workers}.py", str(jobs))
+        return 0, 0
+    asks = [NONE, Ask(subject)] * jobs
+    taken = load.latencies(HOST, {port: asks}, SECONDS_TO_ASK)[port]
+    if len(taken) < len(asks):
+        raise UnusableError(f"{subject}: {jobs} jobs take too long to ask for.")
+    return load.p95(taken[::2]), load.p95(taken[1::2])
+
+
+def _memory(queue: Queue, turns: int) -> Iterator[Row]:
+    took = in_turns(turns, (BARE, ROW), partial(_megabytes, queue))
+    for what, part in PARTS.items():
+        bare, ours = ([part(each) for each in took[subject]] for subject in (BARE, ROW))
+        title = f"{queue.name}: memory of {what.format(PROCESSES[queue.workers])} (MiB)"
+        yield Row(title, bare, ours, "", decimals=1)
+
+
+def _megabytes(queue: Queue, subject: str) -> list[float]:
+    """Return the memory of each process of a new worker that has done some jobs."""
+    expected = _expected(queue, subject, SOME_JOBS)
+    served = contextlib.nullcontext(0) if subject == BARE else queue.served("asking")
+    with served as port:
+        _ask(queue, port, subject, SOME_JOBS)
+    with queue.worker(bare=subject == BARE) as worker:
+        queue.wait(worker, expected)
+        return queue.memory(worker)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""A rendered service with a queue, a bare queue beside it, and what their workers did and take."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rendered import (
+    BUILD,
+    Program,
+    Rendered,
+    UnusableError,
+    databases,
+    new_broker,
+    new_database,
+    prepare,
+)
+
+# What does the jobs, over which broker.
+QUEUES = {
+    "celery": ("celery", "redis"),
+    "rq": ("rq", "redis"),
+    "celery-rabbitmq": ("celery", "rabbitmq"),
+}
+# How many processes wait for jobs: RQ makes one more for each job.
+PROCESSES = {"celery": 3, "rq": 2}
+SECONDS_TO_END = 300
+# As `make worker` has it. No process is renewed meanwhile, and there are as many on any machine.
+_CELERY = "celery --app {} worker --include noop --hostname {}@%h"
+_CELERY += " --concurrency 2 --max-tasks-per-child 1000000"
+_RQ = "rq.cli worker --config {} --serializer json --with-scheduler"
+# The bare one, and the service's.
+_WORKERS = {
+    "celery": (
+        _CELERY.format("bare_celery", "bare"),
+        _CELERY.format("PACKAGE.worker", "service"),
+    ),
+    "rq": (
+        _RQ.format("bare_rq"),
+        _RQ.format("PACKAGE.worker --job-class PACKAGE.tasks.rq.Job"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Queue(Rendered):
+    """A service with a broker of its own, and the settings of a bare queue, in JSON."""
+
+    name: str = ""
+    broker: str = ""
+    bare: str = ""
+
+    @property
+    def workers(self) -> str:
+        return QUEUES[self.name][0]
+
+    @property
+    def done(self) -> Path:
+        """Where each job leaves a byte."""
+        return BUILD / f"{self.name}.done"
+
+    def environ(self) -> dict[str, str]:
+        return super().environ() | {
+            f"FLASK_{QUEUES[self.name][1].upper()}_URL": self.broker,
+            "BENCHMARK_DONE": str(self.done),
+            "BENCHMARK_QUEUE": self.bare,
+            "BENCHMARK_WORKERS": self.workers,
+        }
+
+    def worker(self, *, bare: bool) -> contextlib.AbstractContextManager[Program]:
+        """Run a worker of the bare queue, or of the service."""
+        whose = "bare" if bare else "service"
+        command = _WORKERS[self.workers][not bare].replace("PACKAGE", self.package).split()
+        return self.started(f"{self.name}-{whose}-worker", *command, folder=self.service)
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many jobs were done, and how many rows say so."""
+        with databases.connect(self.database) as connection:
+            asked = "SELECT count(*) FROM jobs WHERE status = 'done'"
+            rows = connection.exec_driver_sql(asked).scalar_one()
+        return self.done.stat().st_size, int(rows)
+
+    def wait(self, worker: Program, expected: tuple[int, int]) -> None:
+        """Return when the counts are as expected; raise when they never are."""
+        # Who counts rows takes time from who writes them.
+        worker.until(lambda: self.done.stat().st_size >= expected[0], "jobs done", SECONDS_TO_END)
+        worker.until(lambda: self.counts()[1] >= expected[1], "rows done", SECONDS_TO_END)
+        if self.counts() != expected:
+            raise UnusableError(f"{self.name}: {self.counts()} jobs and rows, not {expected}.")
+
+    def memory(self, worker: Program) -> list[float]:
+        """Return the MiB of each process of a worker that has nothing to do, the main one first.
+
+        What processes share counts in parts (PSS).
+        """
+        pid, idle = worker.process.pid, PROCESSES[self.workers]
+        worker.until(lambda: len(_processes(pid)) == idle, "nothing to do", SECONDS_TO_END)
+        return [_megabytes(each) for each in _processes(pid)]
+
+
+@contextlib.contextmanager
+def new_queue(name: str, database: str) -> Iterator[Queue]:
+    """Yield a service with a database and a broker of this run."""
+    workers, broker = QUEUES[name]
+    answers = {"preset": "custom", "auth": "none", "features": [], "database": database}
+    with new_broker(broker) as at, new_database(database) as url:
+        made = prepare(name=name, answers={**answers, "workers": workers, "broker": broker})
+        queue = Queue(**vars(replace(made, database=url)), name=name, broker=at)
+        queue.done.touch()
+        yield replace(queue, bare=queue.run("asking.py", "prepare"))
+
+
+@contextlib.contextmanager
+def held_up(worker: Program) -> Iterator[None]:
+    """Let a worker begin nothing meanwhile."""
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker.process.pid, signal.SIGCONT)
+
+
+def _processes(pid: int) -> list[int]:
+    """Return a process, and those that it has begun."""
+    begun = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    return [pid, *map(int, begun.split())]
+
+
+def _megabytes(pid: int) -> float:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    return int(text.partition("\nPss:")[2].split()[0]) / 1024

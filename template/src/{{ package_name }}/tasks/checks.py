@@ -1,0 +1,16 @@
+"""What the limits of a job must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import checks
+
+
+@checks.of_settings("S022", everywhere=True)
+def limits_are_in_order(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    names = ("JOB_SOFT_LIMIT_SECONDS", "JOB_LIMIT_SECONDS", "JOB_VISIBILITY_SECONDS")
+    soft, hard, visible = (settings[name] for name in names)
+    if not 0 < soft < hard < visible:
+        hint = "Let it be more than 0, less than FLASK_JOB_LIMIT_SECONDS, and that less than"
+        yield f"FLASK_{names[0]} is out of order.", f"{hint} FLASK_{names[2]}."
