@@ -48,7 +48,7 @@ def prepare() -> dict[str, Any]:
     return {
         "url": app.config["REDIS_URL"],
         "queue": app.config["JOB_QUEUE"],
-        "timeouts": backend.TIMEOUTS,
+        "timeouts": importlib.import_module(f"{PACKAGE}.redis").TIMEOUTS,
         "timeout": app.config["JOB_SOFT_LIMIT_SECONDS"],
         "waits": backend._waits(app.config),
     }
