@@ -33,6 +33,7 @@ SECONDS_TO_END = 300
 _CELERY = "celery --app {} worker --include noop --hostname {}@%h"
 _CELERY += " --concurrency 2 --max-tasks-per-child 1000000"
 _RQ = "rq.cli worker --config {} --serializer json --with-scheduler"
+_CLASSES = "--job-class PACKAGE.tasks.rq.Job --worker-class PACKAGE.tasks.rq.Worker"
 # The bare one, and the service's.
 _WORKERS = {
     "celery": (
@@ -41,7 +42,7 @@ _WORKERS = {
     ),
     "rq": (
         _RQ.format("bare_rq"),
-        _RQ.format("PACKAGE.worker --job-class PACKAGE.tasks.rq.Job"),
+        _RQ.format("PACKAGE.worker " + _CLASSES),
     ),
 }
 

@@ -36,8 +36,9 @@ def server(kind: str) -> str | None:
 
 
 def settings(service: Path) -> dict[str, str]:
-    """Return what a service with workers needs: its broker, and a queue of its own."""
+    """Return what a service with workers or a cache needs: its servers, and its own queue."""
     sample = (service / ".env.example").read_text(encoding="utf-8")
     named = {f"FLASK_{kind.upper()}_URL": server(kind) or "" for kind in KINDS}
     needed = {name: url for name, url in named.items() if f"\n{name}=" in sample}
-    return needed | ({"FLASK_JOB_QUEUE": f"test-{secrets.token_hex(4)}"} if needed else {})
+    queue = {"FLASK_JOB_QUEUE": f"test-{secrets.token_hex(4)}"}
+    return needed | (queue if "\nFLASK_JOB_QUEUE=" in sample else {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 from collections import Counter
@@ -14,6 +16,7 @@ import brokers
 import daemons
 import databases
 import helpers
+import jinja2
 import pytest
 import space
 from server import Server, Service
@@ -55,25 +58,65 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             known.server.cache_clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _types_are_read_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Share what mypy knows of libraries between the services that it checks."""
+    os.environ["MYPY_CACHE_DIR"] = str(tmp_path_factory.mktemp("mypy"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_are_compiled_once() -> Iterator[None]:
+    """Share what Jinja compiles: copier asks for the same again with each file it writes."""
+    compiled: dict[object, Any] = {}
+    plain = jinja2.Environment.compile
+
+    def compile_once(self: jinja2.Environment, source: Any, *more: Any, **options: Any) -> Any:
+        ways = type(self), self.block_start_string, self.block_end_string, self.undefined
+        key = (source, ways, more, tuple(options.items()))
+        if key not in compiled:
+            compiled[key] = plain(self, source, *more, **options)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinja2.Environment, "compile", compile_once)
+        yield
+
+
 @pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that makes a folder once for all processes of a session."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        place = shared / name
+        done = place / ".done"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
+                fill(place / "service")
+                done.touch()
+        return place / "service"
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def source(once: Callable[..., Path]) -> Path:
     """Return a plain copy of the template as it stands in the work tree."""
-    return helpers.snapshot(tmp_path_factory.mktemp("source"))
+    return once("source", helpers.snapshot)
 
 
 @pytest.fixture(scope="session")
-def rendered(
-    source: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Mapping[str, Any]], Path]:
+def rendered(source: Path, once: Callable[..., Path]) -> Callable[[Mapping[str, Any]], Path]:
     """Return a function that renders answers once a session; read its folder only."""
-    made: dict[str, Path] = {}
 
     def render(answers: Mapping[str, Any]) -> Path:
-        key = repr(sorted(answers.items()))
-        if key not in made:
-            folder = tmp_path_factory.mktemp("rendered") / "service"
-            made[key] = helpers.render(source, folder, answers)
-        return made[key]
+        key = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()
+        return once(f"rendered/{key}", lambda folder: helpers.render(source, folder, answers))
 
     return render
 
@@ -110,9 +153,9 @@ def suite(
         kind, needed = answers["database"], {}
         if kind in databases.KINDS:
             needed["TEST_DATABASE_URL"] = database_url(kind)
-        if answers["workers"] != "none":
-            variable, local = brokers.KINDS[answers["broker"]]
-            url = brokers.server(answers["broker"])
+        for broker in space.servers(answers):
+            variable, local = brokers.KINDS[broker]
+            url = brokers.server(broker)
             needed[variable] = url or missing(request, f"no {variable}, and nothing at {local}")
         return needed
 
@@ -121,19 +164,16 @@ def suite(
 
 @pytest.fixture(scope="session")
 def installed(
-    rendered: Callable[[Mapping[str, Any]], Path], tmp_path_factory: pytest.TempPathFactory
+    rendered: Callable[[Mapping[str, Any]], Path], once: Callable[..., Path]
 ) -> Callable[[Mapping[str, Any]], Path]:
     """Return a function that installs a service, once for each kind."""
-    made: dict[str, Path] = {}
 
     def install(answers: Mapping[str, Any]) -> Path:
-        name = space.name(answers)
-        if name not in made:
-            folder = tmp_path_factory.mktemp("installed") / "service"
+        def fill(folder: Path) -> None:
             shutil.copytree(rendered(answers), folder)
             helpers.run(helpers.UV, "sync", "--no-dev", "--compile-bytecode", cwd=folder)
-            made[name] = folder
-        return made[name]
+
+        return once(f"installed/{space.name(answers)}", fill)
 
     return install
 
@@ -158,6 +198,19 @@ def make(
         return made
 
     return service
+
+
+@pytest.fixture
+def start_daemon(request: pytest.FixtureRequest) -> Iterator[Callable[[str], daemons.Daemon]]:
+    """Return a function that starts a database server or a broker of the test's own."""
+    with ExitStack() as started:
+
+        def daemon(kind: str) -> daemons.Daemon:
+            if lacking := daemons.lacking(kind):
+                missing(request, f"{lacking} cannot be found")
+            return started.enter_context(daemons.server(kind).for_a_while())
+
+        yield daemon
 
 
 @pytest.fixture

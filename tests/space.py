@@ -7,11 +7,11 @@ specification says; the tests compare both over the whole space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import chain, combinations, product
 from typing import Any
 
 import yaml
-from allpairspy import AllPairs
 from helpers import ROOT
 
 Answers = dict[str, Any]
@@ -49,6 +49,8 @@ def _values(question: Mapping[str, Any]) -> list[str]:
 CHOICES: dict[str, list[str]] = {k: _values(q) for k, q in QUESTIONS.items() if "choices" in q}
 # What changes the code of a service; the other questions change texts around it.
 CORE = ("surface", "database", "auth", "workers", "broker", "features")
+TEXTS = [key for key in CHOICES if key not in CORE]
+QUEUES = (("celery", "redis"), ("celery", "rabbitmq"), ("rq", "redis"))
 
 
 def subsets(values: list[str]) -> list[list[str]]:
@@ -60,13 +62,18 @@ def refusal(answers: Mapping[str, Any]) -> str | None:
     """The oracle: the name of the rule that refuses these answers, or None."""
     if answers["auth"] != "none" and answers["database"] == "none":
         return "accounts-need-a-database"
-    if answers["workers"] != "none" and answers["database"] == "none":
-        return "workers-need-a-database"
-    if answers["broker"] == "rabbitmq" and answers["workers"] != "celery":
+    counted = answers["workers"] == "celery" and answers["database"] != "none"
+    if answers["broker"] == "rabbitmq" and not counted:
         return "broker-belongs-to-celery"
     if "example" in answers["features"] and answers["database"] == "none":
         return "example-needs-a-database"
     return None
+
+
+def servers(answers: Mapping[str, Any]) -> set[str]:
+    """The oracle: the brokers and caches that a service with these answers runs on."""
+    jobs = {answers["broker"]} if answers["workers"] != "none" else set()
+    return jobs | ({"redis"} if "cache" in answers["features"] else set())
 
 
 def implied(given: Mapping[str, Any]) -> Answers:
@@ -87,54 +94,81 @@ def implied(given: Mapping[str, Any]) -> Answers:
 
 
 def variants() -> list[Answers]:
-    """Return each kind of code that the template can make, as answers."""
+    """Return each kind of code that the template can make, as answers.
+
+    Of those with a cache, see `cached`.
+    """
     axes = (*(CHOICES[key] for key in CORE if key != "features"), subsets(CHOICES["features"]))
     space = product(*axes)
     every = [dict(zip(CORE, point, strict=True)) for point in space]
-    return [answers for answers in every if not refusal(answers)]
+    known = cached()
+    return [v for v in every if not refusal(v) and ("cache" not in v["features"] or v in known)]
+
+
+def cached() -> list[Answers]:
+    """Return variants with a cache: those of presets, and each queue with each kind of accounts."""
+    usual = [{**answers, "features": ["cache", *answers["features"]]} for answers in presets()]
+    return usual + [
+        {**answers, "features": ["cache", *answers["features"]]}
+        for answers in met([*QUEUES, ("none", "redis")])
+    ]
+
+
+def met(queues: list[tuple[str, str]]) -> list[Answers]:
+    """Return answers in which each queue, database and kind of accounts meet, in pairs."""
+    databases = ("sqlite", "postgresql", "mysql")
+    return [
+        dict(zip(CORE, ("api", databases[(i + j) % 3], auth, *queue, features), strict=True))
+        for i, queue in enumerate(queues)
+        for j, auth in enumerate(CHOICES["auth"])
+        for features in [[] if (i + j) % 4 == 3 else ["example"]]
+    ]
 
 
 def examples() -> list[Answers]:
     """Return the variants with the example, no accounts and no jobs, one for each database."""
     plain = [v for v in variants() if v["auth"] == v["workers"] == "none"]
-    return [v for v in plain if "example" in v["features"]]
+    return [v for v in plain if v["features"] == ["example"]]
 
 
+@cache
 def suites() -> list[Answers]:
-    """Return the variants whose own suites are run: each database with each kind of accounts.
+    """Return the variants whose own suites are run: in them, each two choices meet.
 
-    Without the example, each database and each kind of accounts come once; of workers, see
-    `at_work`. All the others are run with --every-suite.
+    With no workers, of each database one without accounts, and each kind of accounts with the
+    example, all of them once without it; with a cache, those of presets and one more; of
+    workers, see `at_work`. All the others are run with --every-suite.
     """
-    every = [v for v in variants() if v["workers"] == "none"]
-    whole = [v for v in every if v["database"] == "none" or "example" in v["features"]]
-    bare = {("sqlite", "none"), ("postgresql", "session"), ("mysql", "jwt"), ("sqlite", "both")}
-    some = [v for v in every if (v["database"], v["auth"]) in bare and v not in whole]
-    return whole + some + at_work()
+    whole = [("sqlite", "jwt"), ("postgresql", "session"), ("mysql", "both")]
+    bare = [("postgresql", "both")]
+    every = [v for v in variants() if v["workers"] == "none" and "cache" not in v["features"]]
+    asleep = [v for v in every if (v["database"], v["auth"]) in (whole if v["features"] else bare)]
+    stateless = [v for v in every if v["database"] == "none"]
+    alone = [v for v in cached() if v["workers"] == "none"][: len(presets()) + 1]
+    return stateless + examples() + asleep + at_work() + alone
 
 
 def at_work() -> list[Answers]:
-    """Return variants with workers in which each queue, database and kind of accounts meet."""
-    queues = [("celery", "redis"), ("celery", "rabbitmq"), ("rq", "redis")]
-    databases = ("sqlite", "postgresql", "mysql")
-    met = [
-        (queue, databases[(i + j) % 3], auth, (i + j) % 4 != 3)
-        for i, queue in enumerate(queues)
-        for j, auth in enumerate(CHOICES["auth"])
-    ]
+    """Return variants with workers: without a database, or `met`, each queue once with a cache."""
+    working = [v for v in variants() if v["workers"] != "none" and "cache" not in v["features"]]
+    pairs = met(QUEUES)
+    for n in range(len(QUEUES)):
+        with_cache = n * len(CHOICES["auth"]) + n + 1
+        pairs[with_cache]["features"] = ["cache", *pairs[with_cache]["features"]]
+    return [v for v in working if v["database"] == "none"] + pairs
 
-    def point(v: Answers) -> tuple[object, ...]:
-        queue = v["workers"], v["broker"]
-        return queue, v["database"], v["auth"], "example" in v["features"]
 
-    return [v for v in variants() if point(v) in met]
+def floors() -> list[Answers]:
+    """Return variants in which each dependency meets those that it works with."""
+    bare = [v for v in cached() if v["database"] == v["workers"] == "none"]
+    both = [v for v in suites() if v["auth"] == "both" and v["workers"] == "none"]
+    return bare + both + [v for v in at_work() if v["auth"] == "none" != v["database"]]
 
 
 def lives() -> list[Answers]:
     """Return variants that are edited for a year: each database, each kind of accounts."""
-    lived = {("none", "none"), ("sqlite", "jwt"), ("postgresql", "session"), ("mysql", "both")}
-    lived.add(("sqlite", "none"))
-    return [v for v in suites() if (v["database"], v["auth"]) in lived and v not in at_work()]
+    asleep = [v for v in suites() if v["workers"] == "none" and "cache" not in v["features"]]
+    return [v for v in asleep if v["database"] == "none" or "example" in v["features"]]
 
 
 def changes() -> list[tuple[Answers, Answers]]:
@@ -160,26 +194,38 @@ def presets() -> list[Answers]:
     return [answers for n, answers in enumerate(cores) if answers not in cores[:n]]
 
 
+@cache
 def pairwise() -> list[Answers]:
-    """Return answers in which each pair of choices, over all questions, meets once."""
+    """Return answers in which each two choices meet that may, over all questions."""
     asked = {**CHOICES, "features": subsets(CHOICES["features"])}
-    names, values = list(asked), list(asked.values())
-
-    def allowed(row: list[Any]) -> bool:
-        nothing = {"features": [], "database": "", "auth": "none"}
-        nothing |= {"workers": "none", "broker": "redis"}
-        partial = {**nothing, **dict(zip(names, row, strict=False))}
-        return refusal(partial) is None
-
-    return [dict(zip(names, row, strict=True)) for row in AllPairs(values, filter_func=allowed)]
+    points = product(*(asked[key] for key in CORE))
+    rows = [v for point in points if not refusal(v := dict(zip(CORE, point, strict=True)))]
+    others = [dict(zip(TEXTS, point, strict=True)) for point in product(*map(asked.get, TEXTS))]
+    # The others come in turn, so that each meets each of the rows somewhere.
+    left = [
+        {**row, **others[(n * 7 + turn) % len(others)]}
+        for n, row in enumerate(rows)
+        for turn in range(4)
+    ]
+    met = [{(a, str(row[a]), b, str(row[b])) for a, b in combinations(asked, 2)} for row in left]
+    wanted, chosen = set().union(*met), []
+    while wanted:
+        best = max(range(len(left)), key=lambda n: len(met[n] & wanted))
+        chosen.append({key: left[best][key] for key in asked})
+        wanted -= met[best]
+    return chosen
 
 
 def given_combinations() -> Iterator[Answers]:
     """Yield everything that a person can type about the core: each question or not.
 
-    Of workers, with each preset and database: what else is typed says nothing about them.
+    Of workers, with each preset and database: what else is typed says nothing about them. Of
+    features one at most: no rule is about two.
     """
-    options: dict[str, list[Any]] = {**CHOICES, "features": subsets(CHOICES["features"])}
+    options: dict[str, list[Any]] = {
+        **CHOICES,
+        "features": [[], *([f] for f in CHOICES["features"])],
+    }
     for keys in (
         ("preset", "database", "auth", "features"),
         ("preset", "database", "workers", "broker"),

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ import databases
 import fuzz
 import pytest
 import space
+from helpers import environment
 from server import Answer, Server, Service, until
 from sqlalchemy import NullPool, create_engine, text
 
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 AUTH = "/api/v1/auth"
 NOTES = "/api/v1/notes"
+JOB = "/api/v1/jobs"
 SETTINGS = {
     "FLASK_MAIL_DEFAULT_SENDER": "noreply@example.com",
     "FLASK_RATELIMIT_REFRESH": "1000000 per minute",
@@ -39,8 +42,9 @@ Prove = Callable[..., None]
 Headers = dict[str, str]
 
 
-def answers(auth: str, database: str = "sqlite") -> space.Answers:
-    return {"surface": "api", "database": database, "auth": auth, "features": ["example"]}
+def answers(auth: str, database: str = "sqlite", workers: str = "none") -> space.Answers:
+    known = {"surface": "api", "database": database, "auth": auth, "features": ["example"]}
+    return known | ({} if workers == "none" else {"workers": workers})
 
 
 # --- What somebody does with an account
@@ -289,6 +293,40 @@ def test_lock_holds_in_every_worker(busy: tuple[Service, Server], prove: Prove) 
     prove("wrong logins, of which both workers refused those after the sixth", 16)
 
 
+def test_of_many_requests_with_one_key_one_counts(
+    busy: tuple[Service, Server], prove: Prove
+) -> None:
+    """For each body that came first: the others hear that it counted, or that it is at work."""
+    service, server = busy
+    people = ("kim@example.com", "lee@example.com")
+    for who in people:
+        register(server, service, who)
+    owners, times = [by_token(server, who) for who in people], 30
+
+    def send(n: int) -> Answer:
+        body = {"title": f"body {n % 3 % 2}"}
+        return server.send("POST", NOTES, body, **owners[n % 2], idempotency_key="one-for-all")
+
+    given = at_once(times, send)
+    for each, owner in enumerate(owners):
+        (note,) = server.ask("GET", NOTES, **owner).json["items"]
+        for n in range(each, times, 2):
+            again = send(n)
+            if note["title"] != f"body {n % 3 % 2}":
+                told = {(a.status, a.json["code"]) for a in (given[n], again)}
+                assert told == {(422, "key-reused")}
+                continue
+            assert (again.status, again.json) == (201, note)
+            assert again.headers["Idempotent-Replayed"] == "true"
+            if given[n].status == 409:
+                assert given[n].json["code"] == "in-progress"
+            else:
+                assert (given[n].status, given[n].body) == (201, again.body)
+    assert statuses(given).keys() <= {201, 409, 422}
+    assert not server.errors()
+    prove("requests with one key at once, of which one counts for each caller", times)
+
+
 @contextmanager
 def stopped(worker: int) -> Iterator[None]:
     """Let the other worker answer alone."""
@@ -372,6 +410,7 @@ output.sanitization.enabled = false
 auth.wfc = { path = "users.json", user = "stranger", peers = ["owner", "stranger"] }
 parameters."path.note_id" = { dictionary = "notes", probability = 0.5 }
 parameters."path.session_id" = { dictionary = "sessions", probability = 0.5 }
+parameters."path.job_id" = { dictionary = "jobs", probability = 0.5 }
 
 [checks]
 missing_required_header.expected-statuses = [400, 401, 403, 415, 422, 428]
@@ -379,6 +418,12 @@ positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 41
 """
 # Nothing refuses a header because it does not know it.
 UNKNOWN = "x-schemathesis-unknown-property"
+# One that was deleted is there, and cancelled.
+JOBS = """
+[[operations]]
+include-name = "GET /api/v1/jobs/{job_id}"
+checks.use_after_free.enabled = false
+"""
 # What ends a login, or uses it up, is asked with one that nothing else needs.
 ENDING = {
     "DELETE /api/v1/auth/session": "session",
@@ -388,37 +433,44 @@ ENDING = {
 }
 
 
-@pytest.mark.parametrize(("auth", "way"), WAYS)
+@pytest.mark.parametrize(
+    ("auth", "way", "workers"), [*((*way, "none") for way in WAYS), ("both", "token", "celery")]
+)
 def test_stranger_gets_what_the_description_says_and_nothing_of_the_owner(
-    make: Make, start: Start, auth: str, way: str, tmp_path: Path, prove: Prove
+    make: Make, start: Start, auth: str, way: str, workers: str, tmp_path: Path, prove: Prove
 ) -> None:
-    service = make(answers(auth))
+    service = make(answers(auth, workers=workers))
     server = start(service, **SETTINGS, **fuzz.SETTINGS, FLASK_JWT_ACCESS_TOKEN_SECONDS="3600")
     marker = "marker-of-the-owner"  # In the address, and the name of the browser.
     people = {name: f"{name}@example.com" for name in (marker, "stranger", "leaver")}
     contents = [{"title": f"Title {n} of mine", "body": f"Body {n} of mine"} for n in range(3)]
-    for who in people.values():
-        register(server, service, who)
     log_in = LOGINS[way]
-    owner = log_in(server, people[marker], user_agent=marker)
+    with at_work(service, workers):
+        for who in people.values():
+            register(server, service, who)
+        owner = log_in(server, people[marker], user_agent=marker)
+        jobs = asked_jobs(server, owner, "done") if workers != "none" else []
+    jobs += asked_jobs(server, owner, "queued") if jobs else []
     stranger = log_in(server, people["stranger"])
     notes = [server.send("POST", NOTES, content, **owner).json["id"] for content in contents]
 
     def owned() -> list[Any]:
         asked = [f"{AUTH}/me", f"{AUTH}/sessions", NOTES, *(f"{NOTES}/{note}" for note in notes)]
+        asked += [*(f"{JOB}/{job}" for job in jobs), *(f"{JOB}/{job}/result" for job in jobs[:1])]
         got = [server.ask("GET", path, **owner) for path in asked]
         return [(answer.status, answer.headers.get("ETag"), answer.json) for answer in got]
 
     before = owned()
     assert {status for status, *_ in before} == {200}
     sessions = [login["id"] for login in before[1][2]]
-    keys = [before[0][2]["id"], *sessions, *notes]
+    keys = [before[0][2]["id"], *sessions, *notes, *jobs]
     document = server.ask("GET", "/api/openapi.json").json
     operations = [
         f"{m.upper()} {p}" for p, o in document["paths"].items() for m in o if m != "parameters"
     ]
-    config = CONFIG + ending(server, people["leaver"], log_in, operations)
+    config = CONFIG + (JOBS if jobs else "") + ending(server, people["leaver"], log_in, operations)
     config += f"[dictionaries]\nnotes.values = {notes}\nsessions.values = {sessions}\n"
+    config += f"jobs.values = {jobs or notes}\n"
     users = {"auth": [wfc("owner", owner), wfc("stranger", stranger)]}
     (tmp_path / "users.json").write_text(json.dumps(users), encoding="utf-8")
     report = tmp_path / "report.ndjson"
@@ -444,9 +496,43 @@ def test_stranger_gets_what_the_description_says_and_nothing_of_the_owner(
     )
     assert {("GET", 404), ("PATCH", 404), ("DELETE", 404)} <= theirs.keys()
     assert not [status for _, status in theirs if status < 400]
+    # Not even how far it is.
+    of_jobs = {
+        (each["request"]["method"], uri.rpartition("/")[2] == "result", status)
+        for each in asked
+        if any(job in (uri := each["request"]["uri"]) for job in jobs)
+        and (status := each["response"]["status_code"]) not in (401, 405)
+    }
+    gone = {("GET", False, 404), ("GET", True, 404), ("DELETE", False, 404)}
+    assert of_jobs == (gone if jobs else set())
     assert server.stop() == 0
     assert not server.errors()
     prove("generated requests of a stranger, who got nothing of the owner's", cases)
+
+
+@contextmanager
+def at_work(service: Service, workers: str) -> Iterator[None]:
+    """Have a worker do the jobs of a service that has some, mails among them."""
+    if workers == "none":
+        yield
+        return
+    command = [service.programs / workers, "--app", "my_service.worker", "worker"]
+    # Celery warns of root.
+    given = environment(**{**service.settings, "PYTHONWARNINGS": "default"})
+    log = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=service.folder, env=given, stdout=log, stderr=log) as worker:
+        try:
+            yield
+        finally:
+            worker.terminate()
+
+
+def asked_jobs(server: Server, owner: Headers, status: str) -> list[str]:
+    """Ask for an export; return its job, in a list, once it is as far."""
+    job: str = server.ask("POST", f"{NOTES}/exports", **owner).json["id"]
+    path = f"{JOB}/{job}"
+    until(lambda: server.ask("GET", path, **owner).json["status"] == status, f"{status} job")
+    return [job]
 
 
 def exchanges(report: Path) -> list[dict[str, Any]]:

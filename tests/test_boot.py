@@ -66,7 +66,11 @@ def problem(answer: Answer, status: int) -> dict[str, Any]:
 # --- Probes, and what every kind of service answers
 
 
-@pytest.mark.parametrize("answers", space.suites(), ids=space.name)
+@pytest.mark.parametrize(
+    "answers",
+    [v for v in space.suites() if v in space.lives() or v in space.floors()],
+    ids=space.name,
+)
 def test_service_boots_answers_and_stops(
     make: Make, start: Start, answers: space.Answers, prove: Prove
 ) -> None:
@@ -506,7 +510,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 
 @pytest.mark.parametrize(
     "answers",
-    [v for v in space.variants() if v["database"] == "none" or v in space.examples()],
+    [v for v in space.variants() if v["database"] == v["workers"] == "none"] + space.examples(),
     ids=space.name,
 )
 def test_service_keeps_its_own_description(

@@ -7,6 +7,7 @@ What they make is removed: containers, images, networks and volumes.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -18,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import brokers
@@ -407,7 +409,7 @@ def composed(
     try:
         yield compose
     finally:
-        compose("down", "--volumes", "--rmi=local", "--timeout=35")
+        compose("--profile=*", "down", "--volumes", "--rmi=local", "--timeout=35")
 
 
 @pytest.fixture
@@ -460,6 +462,28 @@ def test_compose_starts_in_order(
         running = compose("ps", "--status=running", "--services").split()
         assert {"web", "worker", "scheduler"} <= set(running)
     prove("compose projects that came up, the migration before the service")
+    if service.workers == "celery":
+        show_flower(service.folder, compose)
+        prove("compose projects that showed their workers in Flower")
+
+
+def show_flower(folder: Path, compose: Callable[..., str]) -> None:
+    """Do what docs/flower.md says, and see the worker of compose."""
+    password = secrets.token_hex(8)
+    with (folder / ".env").open("a") as env:
+        env.write(f"FLOWER_PASSWORD={password}\nCELERY_WORKER_TASK_EVENTS=true\n")
+    compose("--profile=flower", "up", "--build", "--wait", "--wait-timeout=120")
+    address = compose("port", "flower", "5555").strip()
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(f"http://{address}/", timeout=10)
+    who = base64.b64encode(f"admin:{password}".encode()).decode()
+    asked = Request(f"http://{address}/workers?json=1", headers={"Authorization": f"Basic {who}"})
+
+    def sees_one() -> bool:
+        with urlopen(asked, timeout=10) as answer:
+            return [worker["status"] for worker in json.load(answer)["data"]] == [True]
+
+    until(sees_one, "Flower sees the worker", seconds=60)
 
 
 @pytest.mark.parametrize("answers", SERVERS, ids=space.name)

@@ -50,17 +50,15 @@ RUN_BY = {
         "docs/update.md",
         "uvx copier update --defaults --vcs-ref=:current: -d 'features=[]'",
     ): "test_drop_the_example",
-    **{
-        (
-            "template/README.md.jinja",
-            f"docker compose up --wait {part}\n",
-        ): "test_compose_starts_alone_what_development_needs"
-        for part in ("database", "database {{ broker }}", "{{ broker }}")
-    },
+    (
+        "template/README.md.jinja",
+        "docker compose up --wait {{ servers }}\n",
+    ): "test_compose_starts_alone_what_development_needs",
     ("template/README.md.jinja", "make setup"): "test_use_it",
     ("template/README.md.jinja", "make format lint"): "test_change_it",
     ("template/docs/migrations.md", 'make migration m="add tags"'): "test_migrations_page",
     ("template/docs/jobs.md", "make worker"): "test_jobs_page",
+    ("template/docs/jobs-on-redis.md", "make worker"): "test_jobs_page",
     ("template/docs/sessions.md", "API="): "test_log_in_by_hand",
     ("template/docs/tokens.md.jinja", "API="): "test_log_in_by_hand",
     **{
@@ -337,7 +335,7 @@ def test_log_in_by_hand(
 ) -> None:
     if not shutil.which("curl"):
         missing(request, "curl cannot be found")
-    (answers,) = (v for v in space.suites() if space.name(v) == "api-sqlite-both-example")
+    (answers,) = (v for v in space.variants() if space.name(v) == "api-sqlite-both-example")
     service = make(answers, migrated=False)
     development = {"APP_ENV": "development"}
     flask = f"{service.programs}/flask --app my_service"

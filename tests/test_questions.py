@@ -16,7 +16,7 @@ import pytest
 import space
 import yaml
 from helpers import copier_command, environment, render, run
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_source import environment as jinja_environment
 
@@ -127,7 +127,7 @@ def test_closing_message_says_what_a_preset_implied(source: Path, tmp_path: Path
         ("preset=web", "Invalid choice for 'preset': 'web' is not in"),
         ("broker=kafka", "Invalid choice for 'broker'"),
         ("database=oracle", "Invalid choice for 'database'"),
-        ("features=[cache]", "Invalid choice for 'features'"),
+        ("features=[sql]", "Invalid choice for 'features'"),
         ("license=gpl", "Invalid choice for 'license'"),
     ],
     ids=lambda value: repr(value)[:40],
@@ -140,7 +140,7 @@ def test_bad_answer_is_refused_in_clear_words(
 
 
 @given(st.text(min_size=1, max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_package_name_is_derived_from_any_name(project_name: str) -> None:
     answers: dict[str, Any] = {"project_name": project_name}
     answers["reserved_names"] = yaml.safe_load(space.FORM["reserved_names"]["default"])

@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import daemons
 import databases
 import pytest
 import space
-from conftest import missing
 from daemons import Daemon
 from server import Answer, Server, Service, until
 
@@ -124,12 +122,9 @@ def answers(request: pytest.FixtureRequest) -> space.Answers:
 
 
 @pytest.fixture
-def daemon(request: pytest.FixtureRequest, answers: space.Answers) -> Iterator[Daemon]:
+def daemon(start_daemon: Callable[[str], Daemon], answers: space.Answers) -> Daemon:
     """Return a database server of the test's own."""
-    if lacking := daemons.lacking(answers["database"]):
-        missing(request, f"{lacking} cannot be found")
-    with daemons.server(answers["database"]).for_a_while() as started:
-        yield started
+    return start_daemon(answers["database"])
 
 
 def count(kind: str, service: Service) -> tuple[int, int]:

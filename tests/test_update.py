@@ -63,7 +63,7 @@ def release_with_a_question(template: Path) -> None:
         "\n# --- What follows from the answers",
     )
     change(template / "copier.yml", "  type: int\n  default: 1", "  type: int\n  default: 2")
-    change(template / "copier.yml", "  default: [example]", "  default: [example, widgets]")
+    change(template / "copier.yml", "[cache, example]", "[cache, example, widgets]")
     change(
         template / "copier.yml",
         '    "example: notes',
@@ -282,9 +282,10 @@ def test_new_question_is_answered_for_a_new_service(template: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_new_feature_can_be_added_to_an_old_service(template: Path, tmp_path: Path) -> None:
-    service = begin(template, tmp_path / "service", space.variants()[-1])
+    answers = space.variants()[-1]
+    service = begin(template, tmp_path / "service", answers)
     release_with_a_question(template)
-    update(service, features=["widgets", "example"])
+    update(service, features=["widgets", *answers["features"]])
     assert (service / "src" / "my_service" / "widgets.py").exists()
     assert unfinished(service) == []
 

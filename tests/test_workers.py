@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -11,20 +14,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import daemons
 import databases
+import fuzz
 import pytest
 import space
-from conftest import missing
-from helpers import environment
-from server import Server, Service, until
+import yaml
+from helpers import UV, environment, free_port, run
+from server import Answer, Server, Service, until
 from sqlalchemy import URL
 
 pytestmark = pytest.mark.slow
 
-# One of each, each on another database.
+# One of each, each on another database; and those without any.
 AT_WORK = [v for v in space.at_work() if v["auth"] == "none"]
+WITH_ROWS = [v for v in AT_WORK if v["database"] != "none"]
+WITHOUT = [v for v in AT_WORK if v["database"] == "none"]
 each_queue = pytest.mark.parametrize("answers", AT_WORK, ids=space.name)
 BROKERS = {"redis": "FLASK_REDIS_URL", "amqp": "FLASK_RABBITMQ_URL"}
 LIMITS = {
@@ -34,12 +42,11 @@ LIMITS = {
     "FLASK_JOB_DELIVERIES": "3",
 }
 JOBS = 20
-# Tasks beside the service: an effect is a row with a key of its own.
+EXPORTS = "/api/v1/notes/exports"
+# Tasks beside the service: an effect has a key of its own.
 TRIAL = """
 import os, pathlib, signal, sys, time
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
-from my_service.extensions import db
+EFFECTS
 DECORATOR
 BEGUN = pathlib.Path("begun")
 
@@ -48,11 +55,7 @@ def work(number, seconds):
     with BEGUN.open("a") as file:
         file.write(f"{number}\\n")
     time.sleep(seconds)
-    try:
-        db.session.execute(text("INSERT INTO effects VALUES (:number)"), {"number": number})
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
+    add(number)
 
 @task
 def tick():
@@ -65,20 +68,76 @@ def poison():
         file.write("poison\\n")
     os.kill(os.getpid(), signal.SIGKILL)
 
+@task
+def hang():
+    with BEGUN.open("a") as file:
+        file.write("hang\\n")
+    while True:
+        try:
+            time.sleep(60)
+        except Exception:
+            pass
+
 if __name__ == "__main__":
     import trial
     from my_service import create_app
-    from my_service.tasks import start
     with create_app().app_context():
-        name, *args = sys.argv[1:]
-        if name == "table":
-            db.session.execute(text("CREATE TABLE effects (number INTEGER PRIMARY KEY)"))
-            db.session.commit()
-        elif name == "poison":
-            print(start(trial.poison).id)
-        else:
+        what, *args = sys.argv[1:]
+        if what in ("prepare", "ticks"):
+            getattr(trial, what)()
+        elif what == "work":
             for number in range(int(args[0])):
-                start(trial.work, number, float(args[1]))
+                ask(trial.work, number, float(args[1]))
+        else:
+            ask(getattr(trial, what))
+"""
+ROWS = """
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from my_service.extensions import db
+from my_service.tasks import start as ask
+
+def prepare():
+    db.session.execute(text("CREATE TABLE effects (number INTEGER PRIMARY KEY)"))
+    db.session.commit()
+
+def add(number):
+    try:
+        db.session.execute(text("INSERT INTO effects VALUES (:number)"), {"number": number})
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+"""
+FILES = """
+from contextlib import suppress
+from my_service.tasks import enqueue as ask
+from my_service.tasks.deliveries import name, store
+
+def prepare():
+    pathlib.Path("effects").mkdir()
+
+def add(number):
+    with suppress(FileExistsError):
+        pathlib.Path("effects", str(number)).touch(exist_ok=False)
+
+def ticks():
+    print(len(list(store().scan_iter(name("key", "trial.tick:*")))))
+"""
+# What asks for a job and answers with its number, at POST /work.
+ROUTE = """
+from itertools import count
+from os import getpid
+from my_service import create_app
+import trial
+
+app = create_app()
+numbers = count(getpid() * 1_000_000)
+
+@app.post("/work")
+def work():
+    number = next(numbers)
+    trial.ask(trial.work, number, 0)
+    return {"number": number}, 202
 """
 DECORATORS = {
     "celery": "from celery import shared_task as task",
@@ -87,12 +146,28 @@ DECORATORS = {
 WORKERS = {
     "celery": "celery --app my_service.worker worker --concurrency 2 --include trial",
     "rq": "rq worker --config my_service.worker --job-class my_service.tasks.rq.Job"
-    " --serializer json --with-scheduler",
+    " --worker-class my_service.tasks.rq.Worker --serializer json --with-scheduler",
 }
+# Of a child that dies its worker knows at once: nobody waits until it counts as lost.
+PATIENT = {"FLASK_JOB_VISIBILITY_SECONDS": "600"}
 SCHEDULERS = {
     "celery": "celery --app my_service.worker beat",
     "rq": "rq cron --config my_service.worker my_service.worker",
 }
+# What a schema cannot say is no fault of a service: which job has ended, or has no result; and
+# that one which was deleted is there, and cancelled.
+EXPECTED = """
+parameters."path.job_id" = { dictionary = "jobs", probability = 0.5 }
+
+[checks]
+missing_required_header.expected-statuses = [400, 415, 422, 428]
+positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 412, 422]
+
+[[operations]]
+include-name = "GET /api/v1/jobs/{job_id}"
+checks.use_after_free.enabled = false
+
+"""
 
 
 class Queue:
@@ -107,11 +182,13 @@ class Queue:
         service.settings["PYTHONWARNINGS"] = "default"
         folder = service.folder
         service.settings["PYTHONPATH"] = f"{folder}{os.pathsep}{folder / 'src'}"
+        self.rows = (folder / "src" / "my_service" / "database").exists()
         program = TRIAL.replace("DECORATOR", DECORATORS[kind])
+        program = program.replace("EFFECTS", ROWS if self.rows else FILES)
         (service.folder / "trial.py").write_text(program, encoding="utf-8")
         self.processes: list[subprocess.Popen[bytes]] = []
         self.commands: list[str] = []
-        self.trial("table")
+        self.trial("prepare")
 
     def trial(self, *arguments: object) -> str:
         command = [self.service.programs / "python", "trial.py", *map(str, arguments)]
@@ -147,6 +224,13 @@ class Queue:
                 self.commands.remove(command)
                 self.launch(command)
 
+    def tick(self) -> None:
+        """Have schedulers ask for a tick every 2 seconds."""
+        schedules = self.service.folder / "src" / "my_service" / "tasks" / "schedules.py"
+        sentinel = "    # --- this service's own schedules stand below ---\n"
+        text = schedules.read_text(encoding="utf-8")
+        schedules.write_text(text.replace(sentinel, f'{sentinel}    "trial.tick": 2,\n'))
+
     def worker(self) -> subprocess.Popen[bytes]:
         return self.launch(WORKERS[self.kind])
 
@@ -161,7 +245,22 @@ class Queue:
             return list(connection.exec_driver_sql(statement).all())
 
     def effects(self) -> list[int]:
+        if not self.rows:
+            return sorted(int(file.name) for file in (self.service.folder / "effects").iterdir())
         return sorted(number for (number,) in self.read("SELECT number FROM effects"))
+
+    def failed(self) -> list[str]:
+        """Return what each job failed of that failed for good."""
+        if not self.rows:
+            lines = self.service.flask("jobs", "dead").splitlines()
+            return [line.split()[-1] for line in lines if "trial." in line]
+        return [error for (error,) in self.read("SELECT error FROM jobs WHERE status = 'failed'")]
+
+    def ticks(self) -> int:
+        """Return for how many periods a tick was done."""
+        if not self.rows:
+            return int(self.trial("ticks"))
+        return self.statuses().get("done", 0)
 
     def begun(self) -> list[str]:
         file = self.service.folder / "begun"
@@ -175,7 +274,8 @@ class Queue:
         return self.statuses("my_service.notes")
 
     def all_done(self) -> bool:
-        return self.statuses() == {"done": JOBS}
+        done = self.statuses().get("done", 0) if self.rows else len(self.effects())
+        return done == JOBS
 
     def log(self) -> str:
         return "\n".join(file.read_text() for file in self.service.folder.glob("*.log"))
@@ -193,12 +293,9 @@ class Queue:
 
 
 @pytest.fixture
-def broker(request: pytest.FixtureRequest, answers: space.Answers) -> Iterator[daemons.Daemon]:
+def broker(start_daemon: Callable[[str], daemons.Daemon], answers: space.Answers) -> daemons.Daemon:
     """Return a broker that a test may stop."""
-    if lacking := daemons.lacking(answers["broker"]):
-        missing(request, f"{lacking} cannot be found")
-    with daemons.server(answers["broker"]).for_a_while() as daemon:
-        yield daemon
+    return start_daemon(answers["broker"])
 
 
 @pytest.fixture
@@ -229,6 +326,8 @@ def children(pid: int) -> list[int]:
 def test_each_job_is_done_whatever_is_killed(
     queue: Queue, whom: str, prove: Callable[..., None]
 ) -> None:
+    if whom == "child":
+        queue.service.settings |= PATIENT
     queue.scheduler()
     worker = queue.worker()
     queue.trial("work", JOBS, 0.3)
@@ -252,50 +351,68 @@ def test_sigterm_lets_the_job_at_work_end(queue: Queue) -> None:
     worker.terminate()
     assert worker.wait(30) == 0, queue.log()
     assert queue.effects() == [0]
-    assert queue.statuses() == {"done": 1}
+    assert not queue.rows or queue.statuses() == {"done": 1}
 
 
 @each_queue
 def test_poison_is_put_aside_and_the_queue_goes_on(
     queue: Queue, prove: Callable[..., None]
 ) -> None:
+    queue.service.settings |= PATIENT
     queue.scheduler()
     queue.worker()
     queue.trial("poison")
     queue.trial("work", JOBS, 0)
-    until(lambda: queue.statuses() == {"done": JOBS, "failed": 1}, "the rest done", seconds=120)
+    until(queue.all_done, "the rest done", seconds=120)
+    until(queue.failed, "the poison put aside", seconds=60)
     assert queue.begun().count("poison") <= 3
-    assert queue.read("SELECT error FROM jobs WHERE status = 'failed'") == [("WorkerLost",)]
+    assert [error.removesuffix("Error") for error in queue.failed()] == ["WorkerLost"]
     prove("jobs that kill their worker put aside")
 
 
-@each_queue
-def test_requests_go_on_while_the_queue_is_away(
-    queue: Queue, broker: daemons.Daemon, start: Callable[..., Server], prove: Callable[..., None]
-) -> None:
-    """Two clients ask 10 times a second; the times are of the service's own access lines."""
-    queue.scheduler()
-    queue.worker()
-    server = start(queue.service)
+def ask_meanwhile(
+    server: Server, path: str, begun: Callable[[], Any], broker: daemons.Daemon
+) -> list[Answer]:
+    """Ask by two clients, 10 times a second, while the broker goes away for 10 seconds."""
     ended = threading.Event()
 
-    def ask() -> list[int]:
-        statuses = []
+    def ask() -> list[Answer]:
+        answers = []
         while not ended.wait(0.1):
-            statuses.append(server.ask("POST", "/api/v1/notes/exports").status)
-        return statuses
+            answers.append(server.ask("POST", path))
+        return answers
 
     with ThreadPoolExecutor() as pool:
         clients = [pool.submit(ask) for _ in range(2)]
         try:
-            until(queue.exports, "the load", seconds=10)
+            until(begun, "the load", seconds=10)
             broker.stop()
             away_until = time.monotonic() + 10
             until(lambda: time.monotonic() > away_until, "the outage")
             broker.start()
+            back_until = time.monotonic() + 2
+            until(lambda: time.monotonic() > back_until, "the return")
         finally:
             ended.set()
-    statuses = [status for client in clients for status in client.result()]
+    return [answer for client in clients for answer in client.result()]
+
+
+def assert_none_waited(server: Server, requests: int) -> None:
+    """The times are of the service's own access lines."""
+    asked = [line["duration_ms"] for line in server.requests() if line["method"] == "POST"]
+    assert len(asked) == requests
+    assert max(asked) < 2000
+
+
+@pytest.mark.parametrize("answers", WITH_ROWS, ids=space.name)
+def test_requests_go_on_while_the_queue_is_away(
+    queue: Queue, broker: daemons.Daemon, start: Callable[..., Server], prove: Callable[..., None]
+) -> None:
+    queue.scheduler()
+    queue.worker()
+    server = start(queue.service)
+    answers = ask_meanwhile(server, EXPORTS, queue.exports, broker)
+    statuses = [answer.status for answer in answers]
     assert set(statuses) == {202}
 
     def all_done() -> bool:
@@ -303,24 +420,187 @@ def test_requests_go_on_while_the_queue_is_away(
         return queue.exports() == {"done": len(statuses)}
 
     until(all_done, "all exports done", seconds=180)
-    asked = [line["duration_ms"] for line in server.requests() if line["method"] == "POST"]
-    assert len(asked) == len(statuses)
-    assert max(asked) < 2000
+    assert_none_waited(server, len(statuses))
     prove("jobs asked for while the queue went away and came back", len(statuses))
+
+
+@pytest.mark.parametrize("answers", WITH_ROWS[:1], ids=space.name)
+def test_service_keeps_its_own_description(
+    queue: Queue, start: Callable[..., Server], tmp_path: Path, prove: Callable[..., None]
+) -> None:
+    """Of jobs that are queued, at work, done and cancelled, and of those that never were."""
+    queue.worker()
+    server = start(queue.service, **fuzz.SETTINGS)
+    made = [server.ask("POST", EXPORTS).json["id"] for _ in range(JOBS)]
+    until(lambda: queue.exports() == {"done": JOBS}, f"exports: {queue.log()[-2000:]}", seconds=60)
+    config = f"{EXPECTED}[dictionaries]\njobs.values = {made}\n"
+    options = ("--checks", "all", "--max-examples", "50")
+    operations, cases = fuzz.fuzz(server, tmp_path, config, *options, never="Idempotency-Key")
+    assert operations == 10
+    answered = {(line["route"], line["status"]) for line in server.requests()}
+    job = "/api/v1/jobs/<uuid:job_id>"
+    assert {(job, 200), (job, 404), (job, 409), (f"{job}/result", 200)} <= answered
+    assert not server.errors()
+    prove("generated requests that a service with jobs answered as it describes", cases)
+
+
+@pytest.mark.parametrize("answers", WITHOUT, ids=space.name)
+def test_what_was_taken_is_done_although_the_queue_was_away(
+    queue: Queue, broker: daemons.Daemon, start: Callable[..., Server], prove: Callable[..., None]
+) -> None:
+    """What was not, is refused with 503."""
+    (queue.service.folder / "src" / "my_service" / "wsgi.py").write_text(ROUTE, encoding="utf-8")
+    queue.worker()
+    server = start(queue.service)
+    answers = ask_meanwhile(server, "/work", queue.effects, broker)
+    refused = [answer for answer in answers if answer.status == 503]
+    taken = {answer.json["number"] for answer in answers if answer.status == 202}
+    assert len(refused) + len(taken) == len(answers)
+    assert refused
+    assert all(answer.headers["Retry-After"] == "5" for answer in refused)
+    assert answers[-1].status == 202
+
+    def all_done() -> bool:
+        queue.restart()
+        return taken <= set(queue.effects())
+
+    until(all_done, f"all that was taken done: {queue.log()[-2000:]}", seconds=120)
+    assert_none_waited(server, len(answers))
+    prove("jobs taken, and done although the queue went away meanwhile", len(taken))
+
+
+@each_queue
+def test_schedules_go_on_after_the_queue_was_away(
+    queue: Queue, broker: daemons.Daemon, prove: Callable[..., None]
+) -> None:
+    queue.tick()
+    scheduler = queue.scheduler()
+    queue.worker()
+    until(lambda: "tick" in queue.begun(), "a tick", seconds=60)
+    broker.stop()
+
+    def is_noticed() -> bool:
+        return "Message Error" in queue.log() or "schedules wait" in queue.log()
+
+    until(is_noticed, "a scheduler that could not send", seconds=30)
+    broker.start()
+    before = len(queue.begun())
+
+    def goes_on() -> bool:
+        queue.restart()
+        return len(queue.begun()) > before + 2
+
+    until(goes_on, f"more ticks: {queue.log()[-2000:]}", seconds=60)
+    assert scheduler.poll() is None
+    prove("schedules that went on after the queue was away")
+
+
+@pytest.mark.parametrize(
+    "answers", [v for v in AT_WORK if v["broker"] == "rabbitmq"], ids=space.name
+)
+def test_workers_empty_a_queue_that_is_full(
+    queue: Queue, broker: daemons.Daemon, prove: Callable[..., None]
+) -> None:
+    """It gives away what it has, and takes nothing."""
+    queue.trial("work", JOBS, 0)
+    broker.stop()
+    (broker.folder / "none.conf").write_text("vm_memory_high_watermark.absolute = 1\n")
+    broker.start()
+    worker = queue.worker()
+    until(queue.all_done, f"all jobs done: {queue.log()[-2000:]}", seconds=60)
+    worker.terminate()
+    assert worker.wait(30) == 0, queue.log()
+    prove("jobs done that a full queue gave away", JOBS)
+
+
+@pytest.mark.parametrize(
+    "answers", [v for v in WITH_ROWS if v["workers"] == "celery"], ids=space.name
+)
+def test_flower_shows_workers_and_tasks(queue: Queue, prove: Callable[..., None]) -> None:
+    """With what its image installs, and the command of compose.yaml."""
+    folder, port = queue.service.folder, free_port()
+    run(UV, "sync", "--quiet", "--locked", "--no-dev", "--group=flower", cwd=folder)
+    parts = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    command = [word.replace("$$", "$") for word in shlex.split(parts["flower"]["command"])]
+    path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    own = {"FLOWER_ADDRESS": "127.0.0.1", "FLOWER_PORT": str(port), "PATH": path}
+    settings = environment(**queue.service.settings, **own)
+    refused = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "FLOWER_PASSWORD: is not set" in refused.stderr
+
+    settings["FLOWER_PASSWORD"] = "secret"
+    queue.processes.append(subprocess.Popen(command, cwd=folder, env=settings))
+    queue.service.settings["CELERY_WORKER_TASK_EVENTS"] = "true"
+    queue.worker()
+
+    def ask(what: str, password: str = "secret") -> Any:
+        who = base64.b64encode(f"admin:{password}".encode()).decode()
+        asked = Request(
+            f"http://127.0.0.1:{port}/{what}", headers={"Authorization": f"Basic {who}"}
+        )
+        try:
+            with urlopen(asked, timeout=10) as answer:
+                return answer.status if what == "" else json.load(answer)
+        except HTTPError as error:
+            return error.code
+        except URLError:  # It is not there yet.
+            return None
+
+    until(lambda: ask("") == 200, "Flower", seconds=60)
+    assert ask("", "wrong") == ask("", "") == 401
+    until(lambda: ask("api/workers?status=1"), "a worker that Flower sees", seconds=60)
+    queue.trial("work", JOBS, 0)
+    until(lambda: len(ask("api/tasks")) == JOBS, "all tasks that Flower sees")
+    prove("tasks that Flower showed", JOBS)
+
+
+@each_queue
+@pytest.mark.parametrize("what", ["worker", "scheduler"])
+def test_health_check_follows_the_main_loop(
+    queue: Queue, what: str, prove: Callable[..., None]
+) -> None:
+    """It says no when the loop stands still, and yes when it goes round again."""
+    compose = yaml.safe_load((queue.service.folder / "compose.yaml").read_text(encoding="utf-8"))
+    *program, check = compose["services"][what]["healthcheck"]["test"][1:]
+    file = queue.service.folder / "heartbeat"
+    queue.service.settings["FLASK_DRAIN_FILE"] = str(file.with_name("draining"))
+
+    def is_healthy() -> bool:
+        command = [*program, check.replace("/tmp/heartbeat", str(file))]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    assert not is_healthy()
+    process = queue.worker() if what == "worker" else queue.scheduler()
+    until(is_healthy, f"a healthy {what}: {queue.log()[-2000:]}")
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    os.utime(file, (time.time() - 61,) * 2)
+    assert not is_healthy()
+    process.send_signal(signal.SIGCONT)
+    until(is_healthy, f"a {what} that goes on: {queue.log()[-2000:]}")
+    prove(f"health checks that noticed a {what} that hangs")
 
 
 @each_queue
 def test_two_schedulers_ask_once(queue: Queue, prove: Callable[..., None]) -> None:
     """For each period: each has a key."""
-    schedules = queue.service.folder / "src" / "my_service" / "tasks" / "schedules.py"
-    sentinel = "    # --- this service's own schedules stand below ---\n"
-    text = schedules.read_text(encoding="utf-8")
-    schedules.write_text(text.replace(sentinel, f'{sentinel}    "trial.tick": 2,\n'))
+    queue.tick()
     queue.worker()
     both = queue.scheduler(), queue.scheduler()
-    until(lambda: queue.statuses().get("done", 0) >= 3, "three periods", seconds=60)
+    until(lambda: queue.ticks() >= 3, "three periods", seconds=60)
     for scheduler in both:
         scheduler.terminate()
-    until(lambda: set(queue.statuses()) == {"done"}, "all done")
-    assert queue.begun() == ["tick"] * queue.statuses()["done"]
-    prove("periods for which two schedulers asked once", queue.statuses()["done"])
+    until(lambda: len(queue.begun()) == queue.ticks(), "all done")
+    assert queue.begun() == ["tick"] * queue.ticks()
+    prove("periods for which two schedulers asked once", queue.ticks())
+
+
+@pytest.mark.parametrize("answers", WITHOUT, ids=space.name)
+def test_what_hangs_is_put_aside(queue: Queue, prove: Callable[..., None]) -> None:
+    """Its process is killed, and the job not lost."""
+    queue.worker()
+    queue.trial("hang")
+    until(queue.failed, f"the job put aside: {queue.log()[-2000:]}", seconds=60)
+    assert queue.begun() == ["hang"] * 3
+    prove("jobs that hang put aside")

@@ -42,15 +42,17 @@ def prepare() -> dict[str, Any]:
         upgrade()
     if "celery" in app.extensions:
         given = app.extensions["celery"].conf.table(with_defaults=False, censored=False)
-        ours = ("imports", "beat_scheduler", "beat_schedule", "deprecated_settings")
+        ours = ("imports", "worker_consumer", "deprecated_settings")
+        ours += ("beat_scheduler", "beat_schedule", "beat_max_loop_interval")
         return {name: value for name, value in given.items() if name not in ours}
-    backend = importlib.import_module(f"{PACKAGE}.tasks.rq")
+    with app.app_context():
+        retry = importlib.import_module(f"{PACKAGE}.tasks.rq").retry()
     return {
         "url": app.config["REDIS_URL"],
         "queue": app.config["JOB_QUEUE"],
         "timeouts": importlib.import_module(f"{PACKAGE}.redis").TIMEOUTS,
         "timeout": app.config["JOB_SOFT_LIMIT_SECONDS"],
-        "waits": backend._waits(app.config),
+        "waits": retry.intervals,
     }
 
 

@@ -82,8 +82,20 @@ def _count(spending: _Spending) -> list[RequestLimit]:
         if not all(limiter.limiter.hit(item, *named) for item in items):
             return []
     except Exception:  # The store is away; each has errors of its own.
+        _count_in_memory()
         return []
     return [RequestLimit(limiter, item, list(named), False, True) for item in items]
+
+
+def _count_in_memory() -> None:
+    """Do what Flask-Limiter does when its store is away, at once and for each of many threads.
+
+    By itself it would wait for the store twice more, and fail for all threads but the first.
+    """
+    if not limiter._storage_dead:
+        limiter.logger.warning("limits are counted in memory: their store is away")
+    limiter._storage_dead = True
+    limiter._Limiter__last_check_backend = time.time()  # type: ignore[attr-defined]
 
 
 @cache

@@ -8,6 +8,7 @@ import secrets
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -47,8 +48,9 @@ class NotSentError(RuntimeError):
     """A mail was not sent. The message says why, and quotes nothing of it."""
 
 
-# How a mail that a request sends leaves, so that nobody waits, and time tells nothing.
-SendLater = Callable[[Mail], None]
+# How a mail that a request sends leaves, so that nobody waits, and time tells nothing: it is
+# asked for by the commit within, or after that.
+SendLater = Callable[[Mail], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,18 @@ def send(mail: Mail) -> None:
 
     Call it after the commit.
     """
+    with sent_with(mail):
+        pass
+
+
+@contextmanager
+def sent_with(mail: Mail) -> Iterator[None]:
+    """Send a mail that tells of the commit within: if that fails, nothing is sent."""
     if has_request_context():
-        current_app.extensions["mail"].send_later(mail)
+        with current_app.extensions["mail"].send_later(mail):
+            yield
     else:
+        yield
         deliver(current_app._get_current_object(), mail)  # type: ignore[attr-defined]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import structlog
@@ -24,8 +25,10 @@ def init_app(app: Flask) -> None:
     mail.init_app(app, send)
 
 
-def send(to_send: Mail) -> None:
+@contextmanager
+def send(to_send: Mail) -> Iterator[None]:
     """Send a mail when the request is answered; a failure is logged."""
+    yield
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     deliver = partial(_deliver_or_log, app, to_send, g.get("request_id"))
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Flask
+from redis import ConnectionError as RedisConnectionError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from . import checks, urls
 
 TIMEOUTS = {"socket_connect_timeout": 0.8, "socket_timeout": 0.8}
-# A connection that Redis closed meanwhile is opened again, once.
-PATIENCE = {**TIMEOUTS, "retry": Retry(NoBackoff(), 1)}
+# A connection that Redis closed meanwhile is opened again, once. Silence is not asked twice.
+PATIENCE = {**TIMEOUTS, "retry": Retry(NoBackoff(), 1, (RedisConnectionError,))}
 _FORM = "Write it as rediss://user:password@host:6379/0"
-
-
-def init_app(app: Flask) -> None:
-    """Count limits there, for all processes together."""
-    if not app.config["RATELIMIT_STORAGE_URI"]:
-        app.config["RATELIMIT_STORAGE_URI"] = app.config["REDIS_URL"]
-        app.config["RATELIMIT_STORAGE_OPTIONS"] = {"key_prefix": app.name, **PATIENCE}
 
 
 @checks.of_settings("S021", everywhere=True)

@@ -1,4 +1,4 @@
-"""What Celery itself writes to the log."""
+"""What Celery itself writes to the log, and what its tasks are to who calls them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from celery.signals import setup_logging
 from celery.worker.consumer import consumer
+from flask import Flask
+
+import samples
 
 
 @pytest.mark.usefixtures("app")
@@ -21,3 +24,13 @@ def test_message_that_nobody_takes_is_not_quoted(
     log.error(getattr(consumer, quoting), *["hunter2"] * getattr(consumer, quoting).count("%"))
     log.error("connection lost")
     assert [line["event"] for line in lines()] == ["connection lost"]
+
+
+def test_task_that_is_called_is_a_function(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a shell, or in another task: no job begins."""
+    monkeypatch.setattr(samples, "DONE", [])
+    assert samples.keep(1) == 1
+    with app.test_request_context():
+        assert samples.keep(2) == 2
+    with pytest.raises(LookupError):
+        samples.fail()

@@ -1,11 +1,13 @@
 """The mails of accounts, as text and as HTML. A link leads where the settings say (`PUBLIC_URL`).
 
-None of them goes to an address that was typed, but for one that is to be proven.
+None of them goes to an address that was typed, but for one that is to be proven. What has
+changed is told by the commit that changes it: `with password_changed(to):`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from html import escape
 
 from flask import current_app
@@ -41,15 +43,15 @@ def send_confirm_email(to: str, token: str) -> None:
     _send(to, "Confirm your new address", "Confirm that it is yours:", _link("EMAIL", token))
 
 
-def send_password_changed(to: str) -> None:
+def password_changed(to: str) -> AbstractContextManager[None]:
     text = "Your password was changed."
-    _send(to, "Your password was changed", text, closing=_WAS_NOT_YOU)
+    return mail.sent_with(_mail(to, "Your password was changed", text, "", _WAS_NOT_YOU))
 
 
-def send_email_changed(to: str) -> None:
+def email_changed(to: str) -> AbstractContextManager[None]:
     text = "Your account has another address now; this one is no longer in use."
     not_you = "If it was not you, tell whoever runs this service."
-    _send(to, "Your address was changed", text, closing=not_you)
+    return mail.sent_with(_mail(to, "Your address was changed", text, "", not_you))
 
 
 def _link(which: str, token: str) -> str:
@@ -59,14 +61,16 @@ def _link(which: str, token: str) -> str:
 
 
 def _send(to: str, subject: str, text: str, link: str = "", closing: str = _NOT_YOU) -> None:
+    mail.send(_mail(to, subject, text, link, closing))
+
+
+def _mail(to: str, subject: str, text: str, link: str, closing: str) -> mail.Mail:
     paragraphs = [text, *([link] if link else []), closing]
-    mail.send(
-        mail.Mail(
-            to=mailbox(to),
-            subject=f"{about.NAME}: {subject}",
-            text="\n\n".join(paragraphs) + "\n",
-            html="".join(f"<p>{_html(paragraph, link)}</p>\n" for paragraph in paragraphs),
-        )
+    return mail.Mail(
+        to=mailbox(to),
+        subject=f"{about.NAME}: {subject}",
+        text="\n\n".join(paragraphs) + "\n",
+        html="".join(f"<p>{_html(paragraph, link)}</p>\n" for paragraph in paragraphs),
     )
 
 

@@ -86,9 +86,9 @@ def reset(token: str, password: str, *, network: str) -> None:
     sessions.end_all(user)
     mailed.forget_all_of(user)
     attempts.forgive(user.email_key, network)
-    db.session.commit()
-    audit.log("password reset", user, actor=user)
-    mails.send_password_changed(user.email)
+    with mails.password_changed(user.email):
+        db.session.commit()
+        audit.log("password reset", user, actor=user)
 
 
 def change_password(login: UserSession, current: str, new: str, *, network: str) -> None:
@@ -100,9 +100,9 @@ def change_password(login: UserSession, current: str, new: str, *, network: str)
     user.password_hash = password_hash
     sessions.end_all(user, but=login)
     mailed.forget_all_of(user)
-    db.session.commit()
-    audit.log("password changed", user, actor=user)
-    mails.send_password_changed(user.email)
+    with mails.password_changed(user.email):
+        db.session.commit()
+        audit.log("password changed", user, actor=user)
 
 
 def change_email(user: User, address: Address) -> None:
@@ -125,9 +125,9 @@ def confirm_email(token: str) -> None:
     user.email, user.email_key = used.email, used.email_key
     _flush()
     mailed.forget_all_of(user)
-    db.session.commit()
-    audit.log("address changed", user, actor=user)
-    mails.send_email_changed(before)
+    with mails.email_changed(before):
+        db.session.commit()
+        audit.log("address changed", user, actor=user)
 
 
 def check_password(user: User, password: str, *, network: str) -> None:

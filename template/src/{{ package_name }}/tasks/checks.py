@@ -1,4 +1,4 @@
-"""What the limits of a job must be."""
+"""What the limits and tries of a job must be."""
 
 from __future__ import annotations
 
@@ -14,3 +14,10 @@ def limits_are_in_order(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if not 0 < soft < hard < visible:
         hint = "Let it be more than 0, less than FLASK_JOB_LIMIT_SECONDS, and that less than"
         yield f"FLASK_{names[0]} is out of order.", f"{hint} FLASK_{names[2]}."
+
+
+@checks.of_settings("S022", everywhere=True)
+def tries_are_some(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    for name, least in {"JOB_DELIVERIES": 1, "JOB_RETRIES": 0}.items():
+        if settings[name] < least:
+            yield f"FLASK_{name} is less than {least}.", "Leave it out: it has a default."

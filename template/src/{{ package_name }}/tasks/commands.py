@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from . import service
 from .models import Job, Status
-from .relay import relay as send_again
+from .relay import send_again
 
 group = AppGroup("jobs", help="List, replay and purge jobs.")
 

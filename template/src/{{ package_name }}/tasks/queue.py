@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 import structlog
 from flask import g
 from sqlalchemy import event, inspect, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..extensions import db
@@ -16,6 +16,9 @@ from . import values
 from .backend import backend
 from .models import Job, asked_for, headers_of
 from .rows import add, added
+
+# Where a session has the ids of jobs that could not leave.
+_WAITING = "jobs that wait"
 
 _log = structlog.get_logger(__name__)
 
@@ -29,15 +32,17 @@ def enqueue(
 ) -> Job | None:
     """Have a worker call `task(*args)` once this transaction is committed: at least once.
 
-    Return the job. Of many with the same `key` there is one, which each of them gets. Where
-    the queue is away, the job waits in its row. What is not `durable` has no row and no key:
-    it leaves at once, and raises one of `backend.UNAVAILABLE` when the queue is away.
+    Return the job. Of many of a task with the same `key` there is one, which each of them
+    gets. Where the queue is away, the job waits in its row. What is not `durable` has no row
+    and no key: it leaves at once, and raises one of `backend.UNAVAILABLE` when the queue is
+    away.
 
-    Raises `ArgumentsError` for what is no JSON, or too much of it.
+    Raises `ArgumentsError` for what is no JSON, or too much of it, and for a long key.
     """
     values.check(args)
     by = (g.get("request_id"), g.get("facts", {}).get("actor"))
-    job = asked_for(*by, task=backend.name_of(task), args=list(args), key=key)
+    name = backend.name_of(task)
+    job = asked_for(*by, task=name, args=list(args), key=values.key_among_all(name, key))
     if durable:
         return add(job)
     send(job)
@@ -67,7 +72,7 @@ def _publish(session: Session) -> None:
             send(job)
         except backend.UNAVAILABLE as error:
             _log.warning("a job waits: the queue is away", reason=type(error).__name__)
-            _leave_to_the_relay(jobs[number:])
+            session.info[_WAITING] = [job.id for job in jobs[number:]]
             return
 
 
@@ -77,10 +82,14 @@ def _forget(session: Session, undone: SessionTransaction) -> None:
         added(session)
 
 
-def _leave_to_the_relay(jobs: list[Job]) -> None:
-    unpublished = update(Job).where(Job.id.in_([job.id for job in jobs])).values(published_at=None)
+@event.listens_for(db.session, "after_transaction_end")
+def _leave_to_the_relay(session: Session, _ended: SessionTransaction) -> None:
+    """Mark jobs as unsent, now that their transaction has given its connection back."""
+    if not (waiting := session.info.pop(_WAITING, None)):
+        return
+    unpublished = update(Job).where(Job.id.in_(waiting)).values(published_at=None)
     try:
         with db.engine.begin() as connection:
             connection.execute(unpublished)
-    except DBAPIError:  # The relay sends them all the same, later.
+    except SQLAlchemyError:  # The relay sends them all the same, later.
         _log.exception("jobs wait longer: the database is away, too")

@@ -21,7 +21,7 @@ _BATCH = 100
 _log = structlog.get_logger(__name__)
 
 
-def relay() -> int:
+def send_again() -> int:
     """Send the messages that did not leave, or were lost; return how many these are.
 
     Many may do so at once: each message leaves once.

@@ -9,6 +9,7 @@ from typing import Any
 from .errors import ArgumentsError
 
 LONGEST = 60_000  # Characters of arguments.
+LONGEST_KEY = 200  # Characters, the task included.
 
 
 def written(value: Any) -> str:
@@ -27,3 +28,13 @@ def check(args: Sequence[Any]) -> None:
         raise ArgumentsError("The arguments of a job are JSON: lists, and names that are texts.")
     if len(text) > LONGEST:
         raise ArgumentsError(f"The arguments of a job take {LONGEST} bytes: give ids, not data.")
+
+
+def key_among_all(task: str, key: str | None) -> str | None:
+    """Return the key of a job among those of all tasks; `ArgumentsError` if it is too long."""
+    if not key:
+        return None
+    whole = f"{task}:{key}"
+    if len(whole) > LONGEST_KEY:
+        raise ArgumentsError(f"A key takes {LONGEST_KEY} characters, with the name of its task.")
+    return whole
