@@ -1,11 +1,12 @@
 """What accounts cost, and what their answers tell by the time they take: `make bench-accounts`.
 
-Renders a service without accounts, one with tokens and one with cookies, each with SQLite and
-the default parameters of argon2id. Prints a table in Markdown, all of this one run:
+Renders a service without accounts, one with tokens, one with cookies and one whose mails are
+jobs, each with SQLite and the default parameters of argon2id. Prints a table in Markdown, all of
+this one run:
 
 - the time of a login by token and by cookie, a registration and a forgotten password, for an
   address that has an account against one that has none, in turns and on one connection; mails
-  go to a server here;
+  go to a server here, or to a queue on a Redis of this run;
 - the CPU of a login, and the memory of a process in which eight log in at once;
 - requests a second of one gthread worker for a list, logged in against anonymous, and the
   statements of each.
@@ -33,7 +34,16 @@ from dataclasses import dataclass, replace
 
 import load
 from load import Ask
-from rendered import HOST, Rendered, UnusableError, clear, new_database, prepare
+from rendered import (
+    HOST,
+    AwayError,
+    Rendered,
+    UnusableError,
+    clear,
+    new_broker,
+    new_database,
+    prepare,
+)
 from table import Row, head, in_turns, line
 
 AUTH = "/api/v1/auth"
@@ -43,14 +53,24 @@ AT_ONCE = 8
 WARM = 10  # Answers of a new server that are not counted.
 SECONDS_A_TURN = 1
 PASSWORD = "a password of nobody but a benchmark"
-# By `auth`: how somebody logs in, and what a list may cost.
+# The answers of each service.
+SERVICES = {
+    "none": {"auth": "none"},
+    "jwt": {"auth": "jwt"},
+    "session": {"auth": "session"},
+    "jobs": {"auth": "jwt", "workers": "rq"},
+}
+# How somebody logs in, and what a list may cost.
 LOGINS = {"jwt": ("token", ">= 0.60"), "session": ("session", ">= 0.50")}
+LISTED = ("none", *LOGINS)
 # What is asked of an address, of which service, and the answer whether it is known or not.
 QUESTIONS = (
     ("token", "jwt", 401),
     ("session", "session", 401),
     ("register", "jwt", 202),
     ("password/forgot", "jwt", 202),
+    ("register", "jobs", 202),
+    ("password/forgot", "jobs", 202),
 )
 FEWEST_TRIES = 50
 LEAST, MOST = 0.8, 1.25
@@ -78,6 +98,7 @@ class WithAccounts(Rendered):
     """A service that sends mails to a port of this machine, and limits nobody."""
 
     mail_port: int = 0
+    broker: str = ""
 
     def environ(self) -> dict[str, str]:
         limits = ("WRITES", "LOGIN", "MAIL", "ACCOUNT")
@@ -91,6 +112,7 @@ class WithAccounts(Rendered):
             "FLASK_MAIL_SERVER": "127.0.0.1",
             "FLASK_MAIL_PORT": str(self.mail_port),
             "FLASK_MAIL_SECURITY": "none",
+            "FLASK_REDIS_URL": self.broker,
         }
 
 
@@ -122,8 +144,7 @@ def main() -> int:
         with contextlib.ExitStack() as stack:
             port = stack.enter_context(_post())
             services = {
-                auth: stack.enter_context(_filled(auth, options.tries, port))
-                for auth in ("none", *LOGINS)
+                name: stack.enter_context(_filled(name, options.tries, port)) for name in SERVICES
             }
             print(head("against"), flush=True)
             for question in QUESTIONS:
@@ -131,7 +152,7 @@ def main() -> int:
                 print(told[-1], flush=True)
             for row in _rows(services, options):
                 print(row, flush=True)
-    except (UnusableError, load.NotOkError) as error:
+    except (AwayError, UnusableError, load.NotOkError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     print(f"\n{options.tries} tries of each address, {options.turns} turns, load by threads.")
@@ -165,40 +186,42 @@ def _post() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _filled(auth: str, users: int, mail_port: int) -> Iterator[Rendered]:
+def _filled(name: str, users: int, mail_port: int) -> Iterator[Rendered]:
     """Yield a service with notes and, where it has accounts, users."""
-    answers = {"preset": "custom", "database": "sqlite", "auth": auth, "features": ["example"]}
-    made = prepare(name=auth, answers=answers)
-    with new_database("sqlite") as url:
+    answers = {"preset": "custom", "database": "sqlite", "features": ["example"], **SERVICES[name]}
+    made = prepare(name=name, answers=answers)
+    queue = new_broker("redis") if "workers" in answers else contextlib.nullcontext("")
+    with new_database("sqlite") as url, queue as broker:
         rendered = replace(made, database=url)
-        if auth != "none":
-            rendered = WithAccounts(**vars(rendered), mail_port=mail_port)
-        rendered.run("people.py", "store", str(0 if auth == "none" else users))
+        if name != "none":
+            rendered = WithAccounts(**vars(rendered), mail_port=mail_port, broker=broker)
+        rendered.run("people.py", "store", str(0 if name == "none" else users))
         yield rendered
 
 
 def _rows(services: dict[str, Rendered], options: argparse.Namespace) -> Iterator[str]:
     yield from _log_in(services["jwt"])
     with contextlib.ExitStack() as stack:
-        ports = {auth: stack.enter_context(s.served("service")) for auth, s in services.items()}
+        ports = {name: stack.enter_context(services[name].served("service")) for name in LISTED}
         yield from _lists(ports, options.turns)
     yield _statements(services)
 
 
-def _asked(services: dict[str, Rendered], path: str, auth: str, status: int, tries: int) -> Row:
+def _asked(services: dict[str, Rendered], path: str, name: str, status: int, tries: int) -> Row:
     """Ask of known and unknown addresses, either one first as often as the other."""
     asks = [_ask(path, status, f"warm{n}@example.com") for n in range(WARM)]
     for number in range(tries):
         pair = [f"person{number}@example.com", f"nobody{number}@example.com"]
         asks += [_ask(path, status, who) for who in (pair if number % 2 else pair[::-1])]
-    with services[auth].served("service") as port:
+    with services[name].served("service") as port:
         taken = load.latencies(HOST, {port: asks}, seconds=600)[port][WARM:]
     pairs = [
         (one, other) if number % 2 else (other, one)
         for number, (one, other) in enumerate(zip(taken[::2], taken[1::2], strict=True))
     ]
     known, unknown = ([seconds * 1000 for seconds in each] for each in zip(*pairs, strict=True))
-    title = f"POST {AUTH}/{path}, a known against an unknown address (ms)"
+    how = ", mails as jobs" if name == "jobs" else ""
+    title = f"POST {AUTH}/{path}{how}, a known against an unknown address (ms)"
     return Row(title, unknown, known, f"{LEAST:.2f} to {MOST:.2f}", decimals=1)
 
 
@@ -258,10 +281,10 @@ def _header(port: int, way: str) -> tuple[str, str]:
 def _statements(services: dict[str, Rendered]) -> str:
     """Count what a list asks of the database."""
     count = {}
-    for auth, service in services.items():
-        way = [LOGINS[auth][0]] if auth in LOGINS else []
-        said = json.loads(service.run("people.py", "list", HOST, *way))
-        count[auth] = said["statements"]
+    for name in LISTED:
+        way = [LOGINS[name][0]] if name in LOGINS else []
+        said = json.loads(services[name].run("people.py", "list", HOST, *way))
+        count[name] = said["statements"]
     anonymous = count.pop("none")
     shown = ", ".join(f"{auth}: {each}" for auth, each in count.items())
     return line(f"GET {NOTES}, statements", f"{anonymous}", shown, "", "1 more")

@@ -1,8 +1,10 @@
 """What a job costs, beside a bare task of Celery or RQ: `make bench-jobs`.
 
 For each queue, renders a service and gives it a broker and a database of its own. Beside its
-worker runs a bare one: the same library, settings and flags, and no code of the service
-(`baselines/bare_celery.py`, `bare_rq.py`). Prints a table in Markdown, all of this one run:
+worker run two bare ones: the same library, settings and flags, and no code of the service
+(`baselines/bare_celery.py`, `bare_rq.py`). One of them has imported what the service's worker
+has: any service with these libraries has to, and RQ copies the process for each job. Prints a
+table in Markdown, all of this one run:
 
 - jobs a second of a worker that finds them waiting, with a row and without (`durable=False`);
   a job leaves a byte in a file, and does nothing else;
@@ -21,34 +23,31 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import load
 from load import Ask
-from queues import PROCESSES, QUEUES, Queue, held_up, new_queue
+from queues import BARE, LOADED, PROCESSES, QUEUES, Queue, held_up, new_queue
 from rendered import HOST, AwayError, Program, UnusableError, clear
 from table import Row, head, in_turns
 
-# Who asks for jobs: a script, or a view of the service.
-BARE, MESSAGE, ROW = SUBJECTS = ("bare", "/message", "/row")
+# Who asks for jobs: a script for a bare queue, or a view of the service.
+MESSAGE, ROW = "/message", "/row"
+SUBJECTS = (BARE, LOADED, MESSAGE, ROW)
 NONE = Ask("/plain")
-OURS = {MESSAGE: ("without a row", ">= 0.90"), ROW: ("with a row", "")}
+OURS = {MESSAGE: "without a row", ROW: "with a row"}
+# What is compared, and the budget of a job without a row.
+BARES = {BARE: ("bare", ""), LOADED: ("bare with the same imports", ">= 0.90")}
 DATABASES = ("postgresql", "mysql", "sqlite")
 # RQ makes a process for each job.
 SHARE_OF_RQ = 5
 # A worker that has done these takes no more memory for the next ones.
 SOME_JOBS = 20
 MEMORY_TURNS = 3
-PARTS: dict[str, Callable[[list[float]], float]] = {
-    "an idle worker, {} processes": sum,
-    "its main process": lambda each: each[0],
-    "each other process": lambda each: statistics.mean(each[1:]),
-}
 SECONDS_TO_ASK = 300
 
 
@@ -110,34 +109,38 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         try:
             with new_queue(name, options.database) as queue:
                 jobs = options.jobs // (SHARE_OF_RQ if queue.workers == "rq" else 1)
-                yield from _speed(queue, jobs, options.turns)
-                yield from _memory(queue, min(options.turns, MEMORY_TURNS))
+                queues = dict.fromkeys(OURS, queue) | {bare: queue.bare(bare) for bare in BARES}
+                yield from _speed(queues, jobs, options.turns)
+                yield from _memory(queues, min(options.turns, MEMORY_TURNS))
         except AwayError as error:
             sys.stderr.write(f"{name} is left out: {error}\n")
 
 
-def _speed(queue: Queue, jobs: int, turns: int) -> Iterator[Row]:
+def _speed(queues: dict[str, Queue], jobs: int, turns: int) -> Iterator[Row]:
     """Measure how many jobs a worker does, and how long it takes to ask for one."""
-    with (
-        queue.worker(bare=True) as bare,
-        queue.worker(bare=False) as ours,
-        queue.served("asking") as port,
-    ):
-        workers = {BARE: bare, MESSAGE: ours, ROW: ours}
-        took = in_turns(turns, SUBJECTS, lambda who: _turn(queue, workers[who], port, who, jobs))
+    service = queues[ROW]
+    with contextlib.ExitStack() as stack:
+        workers = {each.whose: stack.enter_context(each.worker()) for each in queues.values()}
+        port = stack.enter_context(service.served("asking"))
+        measure = partial(_turn, queues, workers, port, jobs)
+        took = in_turns(turns, SUBJECTS, measure)
     rate = {subject: [turn.rate for turn in turns] for subject, turns in took.items()}
-    for subject, (which, budget) in OURS.items():
-        title = f"{queue.name}: {which}, against bare (jobs/s)"
-        yield Row(title, rate[BARE], rate[subject], budget)
-    for subject, (which, _) in OURS.items():
+    for subject, which in OURS.items():
+        for bare, (against, budget) in BARES.items():
+            title = f"{service.name}: {which}, against {against} (jobs/s)"
+            yield Row(title, rate[bare], rate[subject], budget if subject == MESSAGE else "")
+    for subject, which in OURS.items():
         none, one = zip(*((turn.none, turn.one) for turn in took[subject]), strict=True)
-        title = f"{queue.name}: ask for one {which}, gunicorn, p95 against none (ms)"
+        title = f"{service.name}: ask for one {which}, gunicorn, p95 against none (ms)"
         yield Row(title, list(none), list(one), "", decimals=2)
 
 
-def _turn(queue: Queue, worker: Program, port: int, subject: str, jobs: int) -> Turn:
+def _turn(
+    queues: dict[str, Queue], workers: dict[str, Program], port: int, jobs: int, subject: str
+) -> Turn:
     """Let a worker find jobs that wait, and measure until the last one is done."""
-    expected = _expected(queue, subject, jobs)
+    queue = queues[subject]
+    worker, expected = workers[queue.whose], _expected(queue, subject, jobs)
     with held_up(worker):
         none, one = _ask(queue, port, subject, jobs)
         start = time.time()
@@ -153,7 +156,7 @@ def _expected(queue: Queue, subject: str, jobs: int) -> tuple[int, int]:
 
 def _ask(queue: Queue, port: int, subject: str, jobs: int) -> tuple[float, float]:
     """Ask for jobs; return the p95 of requests for none and for one, in milliseconds."""
-    if subject == BARE:
+    if subject in BARES:
         queue.run(f"bare_{queue.workers}.py", str(jobs))
         return 0, 0
     asks = [NONE, Ask(subject)] * jobs
@@ -163,21 +166,21 @@ def _ask(queue: Queue, port: int, subject: str, jobs: int) -> tuple[float, float
     return load.p95(taken[::2]), load.p95(taken[1::2])
 
 
-def _memory(queue: Queue, turns: int) -> Iterator[Row]:
-    took = in_turns(turns, (BARE, ROW), partial(_megabytes, queue))
-    for what, part in PARTS.items():
-        bare, ours = ([part(each) for each in took[subject]] for subject in (BARE, ROW))
-        title = f"{queue.name}: memory of {what.format(PROCESSES[queue.workers])} (MiB)"
-        yield Row(title, bare, ours, "", decimals=1)
+def _memory(queues: dict[str, Queue], turns: int) -> Iterator[Row]:
+    took = in_turns(turns, (*BARES, ROW), lambda who: _megabytes(queues[who], who))
+    name, processes = queues[ROW].name, PROCESSES[queues[ROW].workers]
+    for bare, (against, _) in BARES.items():
+        title = f"{name}: memory of an idle worker, {processes} processes, against {against} (MiB)"
+        yield Row(title, took[bare], took[ROW], "", decimals=1)
 
 
-def _megabytes(queue: Queue, subject: str) -> list[float]:
-    """Return the memory of each process of a new worker that has done some jobs."""
+def _megabytes(queue: Queue, subject: str) -> float:
+    """Return the memory of a new worker that has done some jobs."""
     expected = _expected(queue, subject, SOME_JOBS)
-    served = contextlib.nullcontext(0) if subject == BARE else queue.served("asking")
+    served = contextlib.nullcontext(0) if subject in BARES else queue.served("asking")
     with served as port:
         _ask(queue, port, subject, SOME_JOBS)
-    with queue.worker(bare=subject == BARE) as worker:
+    with queue.worker() as worker:
         queue.wait(worker, expected)
         return queue.memory(worker)
 

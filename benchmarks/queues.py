@@ -1,8 +1,9 @@
-"""A rendered service with a queue, a bare queue beside it, and what their workers did and take."""
+"""A rendered service with a queue, bare queues beside it, and what their workers did and take."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -34,26 +35,24 @@ _CELERY = "celery --app {} worker --include noop --hostname {}@%h"
 _CELERY += " --concurrency 2 --max-tasks-per-child 1000000"
 _RQ = "rq.cli worker --config {} --serializer json --with-scheduler"
 _CLASSES = "--job-class PACKAGE.tasks.rq.Job --worker-class PACKAGE.tasks.rq.Worker"
-# The bare one, and the service's.
+# A bare one, and the service's.
 _WORKERS = {
-    "celery": (
-        _CELERY.format("bare_celery", "bare"),
-        _CELERY.format("PACKAGE.worker", "service"),
-    ),
-    "rq": (
-        _RQ.format("bare_rq"),
-        _RQ.format("PACKAGE.worker " + _CLASSES),
-    ),
+    "celery": (_CELERY.format("bare_celery", "WHOSE"), _CELERY.format("PACKAGE.worker", "WHOSE")),
+    "rq": (_RQ.format("bare_rq"), _RQ.format("PACKAGE.worker " + _CLASSES)),
 }
+# The queues of no service: the second one's worker has the libraries of the service's in memory.
+BARE, LOADED = "bare", "loaded"
 
 
 @dataclass(frozen=True)
 class Queue(Rendered):
-    """A service with a broker of its own, and the settings of a bare queue, in JSON."""
+    """A service with a broker of its own, and a bare queue: its settings, in JSON, and imports."""
 
     name: str = ""
     broker: str = ""
-    bare: str = ""
+    whose: str = "service"
+    settings: str = ""
+    libraries: str = ""
 
     @property
     def workers(self) -> str:
@@ -68,15 +67,24 @@ class Queue(Rendered):
         return super().environ() | {
             f"FLASK_{QUEUES[self.name][1].upper()}_URL": self.broker,
             "BENCHMARK_DONE": str(self.done),
-            "BENCHMARK_QUEUE": self.bare,
+            "BENCHMARK_LIBRARIES": self.libraries,
+            "BENCHMARK_QUEUE": self.settings,
             "BENCHMARK_WORKERS": self.workers,
         }
 
-    def worker(self, *, bare: bool) -> contextlib.AbstractContextManager[Program]:
-        """Run a worker of the bare queue, or of the service."""
-        whose = "bare" if bare else "service"
-        command = _WORKERS[self.workers][not bare].replace("PACKAGE", self.package).split()
-        return self.started(f"{self.name}-{whose}-worker", *command, folder=self.service)
+    def bare(self, which: str) -> Queue:
+        """Return a queue of no service, with the settings of this one."""
+        settings = self.run("asking.py", "prepare", which)
+        libraries = json.loads(self.run("asking.py", "libraries")) if which == LOADED else []
+        return replace(self, whose=which, settings=settings, libraries=" ".join(libraries))
+
+    def worker(self) -> contextlib.AbstractContextManager[Program]:
+        """Run a worker of this queue."""
+        command = _WORKERS[self.workers][self.whose == "service"].replace("WHOSE", self.whose)
+        command = command.replace("PACKAGE", self.package)
+        return self.started(
+            f"{self.name}-{self.whose}-worker", *command.split(), folder=self.service
+        )
 
     def counts(self) -> tuple[int, int]:
         """Return how many jobs were done, and how many rows say so."""
@@ -93,14 +101,14 @@ class Queue(Rendered):
         if self.counts() != expected:
             raise UnusableError(f"{self.name}: {self.counts()} jobs and rows, not {expected}.")
 
-    def memory(self, worker: Program) -> list[float]:
-        """Return the MiB of each process of a worker that has nothing to do, the main one first.
+    def memory(self, worker: Program) -> float:
+        """Return the MiB of all processes of a worker that has nothing to do.
 
         What processes share counts in parts (PSS).
         """
         pid, idle = worker.process.pid, PROCESSES[self.workers]
         worker.until(lambda: len(_processes(pid)) == idle, "nothing to do", SECONDS_TO_END)
-        return [_megabytes(each) for each in _processes(pid)]
+        return sum(_megabytes(each) for each in _processes(pid))
 
 
 @contextlib.contextmanager
@@ -112,7 +120,7 @@ def new_queue(name: str, database: str) -> Iterator[Queue]:
         made = prepare(name=name, answers={**answers, "workers": workers, "broker": broker})
         queue = Queue(**vars(replace(made, database=url)), name=name, broker=at)
         queue.done.touch()
-        yield replace(queue, bare=queue.run("asking.py", "prepare"))
+        yield queue
 
 
 @contextlib.contextmanager

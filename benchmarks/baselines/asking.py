@@ -1,12 +1,14 @@
 """The service with views that ask for a job, and one that asks for none, for gunicorn.
 
-`python asking.py prepare` makes the schema, and prints in JSON with which settings the bare
-queue is the same.
+`python asking.py prepare <queue>` makes the schema, and prints in JSON with which settings a
+bare queue of that name is the same. `python asking.py libraries` prints what the service's
+worker has imported of others.
 """
 
 import importlib
 import json
 import os
+import sys
 from typing import Any
 
 import service
@@ -35,9 +37,9 @@ def create_app() -> Flask:
     return app
 
 
-def prepare() -> dict[str, Any]:
+def prepare(queue: str) -> dict[str, Any]:
     make = importlib.import_module(PACKAGE).create_app
-    app = make(overrides={"JOB_QUEUE": "bare"})
+    app = make(overrides={"JOB_QUEUE": queue})
     with app.app_context():
         upgrade()
     if "celery" in app.extensions:
@@ -56,5 +58,11 @@ def prepare() -> dict[str, Any]:
     }
 
 
+def libraries() -> list[str]:
+    importlib.import_module(f"{PACKAGE}.worker")
+    found = {name: str(getattr(each, "__file__", "")) for name, each in sys.modules.items()}
+    return [name for name, file in found.items() if "site-packages" in file]
+
+
 if __name__ == "__main__":
-    print(json.dumps(prepare()))
+    print(json.dumps({"prepare": prepare, "libraries": libraries}[sys.argv[1]](*sys.argv[2:])))

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import libraries  # noqa: F401
 from celery import Celery
 
 app = Celery("bare")

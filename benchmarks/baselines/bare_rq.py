@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import libraries  # noqa: F401
 from redis import Redis
 from rq import Queue, Retry
 from rq.serializers import JSONSerializer
