@@ -120,7 +120,8 @@ def _speed(queues: dict[str, Queue], jobs: int, turns: int) -> Iterator[Row]:
     """Measure how many jobs a worker does, and how long it takes to ask for one."""
     service = queues[ROW]
     with contextlib.ExitStack() as stack:
-        workers = {each.whose: stack.enter_context(each.worker()) for each in queues.values()}
+        each_once = {queue.whose: queue for queue in queues.values()}
+        workers = {who: stack.enter_context(queue.worker()) for who, queue in each_once.items()}
         port = stack.enter_context(service.served("asking"))
         measure = partial(_turn, queues, workers, port, jobs)
         took = in_turns(turns, SUBJECTS, measure)
