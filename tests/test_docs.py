@@ -57,6 +57,7 @@ RUN_BY = {
     ("template/README.md.jinja", "make setup"): "test_use_it",
     ("template/README.md.jinja", "make format lint"): "test_change_it",
     ("template/docs/migrations.md", 'make migration m="add tags"'): "test_migrations_page",
+    ("template/docs/deploy-check.md", "flask config"): "test_deploy_check_page",
     ("template/docs/jobs.md", "make worker"): "test_jobs_page",
     ("template/docs/jobs-on-redis.md", "make worker"): "test_jobs_page",
     ("template/docs/sessions.md", "API="): "test_log_in_by_hand",
@@ -345,6 +346,23 @@ def test_log_in_by_hand(
     with serving(service.folder, f"exec {flask} run --port $PORT", **development) as port:
         commands = block(name, "API=").replace(":8000", f":{port}")
         assert "me@example.com" in run("sh", "-ec", commands, cwd=service.folder)
+    prove("shell blocks of the texts run")
+
+
+def test_deploy_check_page(make: Callable[..., Service], prove: Callable[[str], None]) -> None:
+    service = make()
+    reasons = {"S033": "whoever runs this test owns the code"}
+    variables = service.settings | {
+        "FLASK_APP": "my_service",
+        "FLASK_SILENCED_CHECKS": json.dumps(reasons),
+        "PATH": f"{service.programs}:{os.environ['PATH']}",
+    }
+    commands = block("template/docs/deploy-check.md", "flask config")
+    said = run("sh", "-ec", commands, cwd=service.folder, **variables)
+    assert '\nSECRET_KEY = "[redacted]" (FLASK_SECRET_KEY)\n' in said
+    told = json.loads((service.folder / "check.sarif").read_text(encoding="utf-8"))
+    (results,) = [each["results"] for each in told["runs"]]
+    assert {each["level"] for each in results} == {"warning"}
     prove("shell blocks of the texts run")
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import click
-from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask import Flask
 from flask.helpers import get_debug_flag
 
 Level = Literal["error", "warning"]
@@ -20,12 +16,16 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found: `message` says what is wrong, `hint` how to mend it."""
+    """What a check found: `message` says what is wrong, `hint` how to mend it.
+
+    `place` is where it was looked for: a file and a line.
+    """
 
     id: str
     level: Level
     message: str
     hint: str
+    place: str
 
     def __str__(self) -> str:
         return f"{self.id} {self.message} {self.hint}"
@@ -36,7 +36,8 @@ class Finding:
         return self.message.split()[0]
 
 
-# Both kinds yield (message, hint) pairs, or nothing when all is well.
+# Both kinds yield (message, hint) pairs, or nothing when all is well. Their names say what
+# should be so, or what is looked at.
 Find = Callable[[Any], Iterator[tuple[str, str]]]
 
 
@@ -48,6 +49,23 @@ class Check:
     level: Level
     find: Find
     everywhere: bool = False
+
+    @property
+    def title(self) -> str:
+        """What should be so, or what is looked at: the name of its function, in words."""
+        return self.find.__name__.replace("_", " ")
+
+    @property
+    def place(self) -> str:
+        code, package = self.find.__code__, Path(__file__).parent
+        file = Path(code.co_filename)
+        if file.is_relative_to(package):
+            file = Path("src", package.name, file.relative_to(package))
+        return f"{file.as_posix()}:{code.co_firstlineno}"
+
+    def findings(self, subject: object) -> Iterator[Finding]:
+        for message, hint in self.find(subject):
+            yield Finding(self.id, self.level, message, hint, self.place)
 
 
 _OF_SETTINGS: list[Check] = []
@@ -82,36 +100,19 @@ def findings(app: Flask, *, deploy: bool) -> list[Finding]:
     """Return what the checks say of a finished app, by id; with `deploy` all of them."""
     silenced = app.config["SILENCED_CHECKS"]
     found = list(_run(_OF_SETTINGS, app.config, silenced))
-    if deploy:
-        found += _run(_OF_THE_APP, app, silenced)
+    for check in _OF_THE_APP if deploy else ():
+        try:
+            found += _run([check], app, silenced)
+        except Exception as error:  # The others are to be heard, too. Its text may be a secret.
+            hint = "What it needs is broken, or is not here."
+            message = f"The check itself failed: {type(error).__name__}."
+            found.append(Finding(check.id, "error", message, hint, check.place))
     return sorted(found, key=lambda finding: finding.id)
 
 
-def init_app(app: Flask) -> None:
-    app.cli.add_command(check)
-
-
-@click.command()
-@click.option("--deploy", is_flag=True, help="Check everything that production needs.")
-@click.option("--fail-level", type=click.Choice(["error", "warning"]), default="error")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
-@with_appcontext
-def check(deploy: bool, fail_level: str, format_: str) -> None:
-    """Say what would be wrong with this service in production.
-
-    Without --deploy only the settings are looked at. Exits with 1 when a finding
-    reaches the fail level.
-    """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    found = findings(app, deploy=deploy)
-    if format_ == "json":
-        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
-    else:
-        for finding in found:
-            click.echo(f"{finding.level}: {finding}")
-        click.echo(f"{len(found)} findings.")
-    if any(finding.level in ("error", fail_level) for finding in found):
-        raise SystemExit(1)
+def every() -> list[Check]:
+    """Return all checks, by id."""
+    return sorted([*_OF_SETTINGS, *_OF_THE_APP], key=lambda check: check.id)
 
 
 def _registrar(
@@ -128,13 +129,11 @@ def _run(
     checks: Sequence[Check], subject: object, silenced: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Yield what is found and not silenced. Of an id that warns, only the warnings can be."""
-    every = (*_OF_SETTINGS, *_OF_THE_APP)
-    with_warnings = {check.id for check in every if check.level == "warning"}
+    with_warnings = {check.id for check in every() if check.level == "warning"}
     for check in checks:
         is_firm = check.everywhere or (check.level == "error" and check.id in with_warnings)
         if is_firm or not silenced.get(check.id, "").strip():
-            for message, hint in check.find(subject):
-                yield Finding(check.id, check.level, message, hint)
+            yield from check.findings(subject)
 
 
 _FOR_DEBUGGING = (
@@ -155,43 +154,3 @@ def nothing_for_debugging(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"FLASK_{name} is on.", "Leave it out: it is for development."
     if get_debug_flag():
         yield "FLASK_DEBUG is set.", "Unset it: the debugger runs anybody's code."
-
-
-@of_the_app("S030")
-def gunicorn_settings(_app: Flask) -> Iterator[tuple[str, str]]:
-    from gunicorn.config import Config  # Only this command needs it.
-
-    path = Path("gunicorn.conf.py")
-    if not path.exists():
-        yield f"{path} is not here.", "Run the command where gunicorn runs."
-        return
-    module = ast.parse(path.read_text(encoding="utf-8"))
-    written = dict(_assigned(module))
-    settings = Config().settings.keys()
-    for name in sorted(written.keys() - settings):
-        yield f"{path} sets {name}, which gunicorn ignores.", "Mend the name."
-    for name in sorted(_imported(module) & settings):
-        yield f"{path} imports {name}, which gunicorn takes for a setting.", "Rename it."
-    if written.get("control_socket_disable") != "True":
-        hint = "Set control_socket_disable = True."
-        yield f"{path} leaves the control socket on.", hint
-    if written.get("reload", "False") != "False":
-        yield f"{path} reloads on changes.", "Remove reload."
-
-
-def _assigned(module: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield the public names that a module assigns or defines, and their code."""
-    for node in module.body:
-        if isinstance(node, ast.Assign):
-            names = [ast.unparse(target) for target in node.targets]
-        elif isinstance(node, ast.AnnAssign):
-            names = [ast.unparse(node.target)]
-        else:
-            names = [node.name] if isinstance(node, ast.FunctionDef) else []
-        code = ast.unparse(getattr(node, "value", None) or node)
-        yield from ((name, code) for name in names if not name.startswith("_"))
-
-
-def _imported(module: ast.Module) -> set[str]:
-    imports = [node for node in module.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return {alias.asname or alias.name for node in imports for alias in node.names}

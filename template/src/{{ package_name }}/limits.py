@@ -12,8 +12,9 @@ from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded, RequestLimit
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
+from werkzeug.routing import Rule
 
-from . import checks, errors
+from . import checks, endpoints, errors
 from .clients import client
 from .extensions import limiter
 from .methods import SAFE
@@ -45,6 +46,7 @@ def init_app(app: Flask) -> None:
     app.config["RATELIMIT_STORAGE_URI"] = app.config["RATELIMIT_STORAGE_URI"] or "memory://"
     limiter.init_app(app)
     app.register_error_handler(RateLimitExceeded, _refuse)
+    endpoints.add_column(app, "limits", partial(_limits_of, app))
     if app.config["RATELIMIT_ENABLED"]:
         if app.config["RATELIMIT_DEFAULT"]:
             app.before_request(_spend_default)
@@ -126,6 +128,14 @@ def _spend_default() -> None:
 def _spend_write() -> None:
     if request.method not in SAFE:
         spend("writes", client())
+
+
+def _limits_of(app: Flask, rule: Rule, method: str) -> str:
+    """Return what a client may ask of an operation, by policy."""
+    policies = [getattr(endpoints.operation(app, rule, method), "policy", "")]
+    policies += ["default"] if method in SAFE else ["writes", "default"]
+    limits = {policy: app.config.get(f"RATELIMIT_{policy.upper()}") for policy in policies}
+    return ", ".join(f"{policy}: {text}" for policy, text in limits.items() if text)
 
 
 def _tell(policy: str, limits: list[RequestLimit], response: Response) -> Response:

@@ -10,7 +10,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ import structlog
 from flask import Flask, Response, current_app, g, has_app_context, request
 from structlog.stdlib import ProcessorFormatter
 from werkzeug.datastructures import Headers
+
+from . import checks
 
 REDACTED = "[redacted]"
 # A name is secret when it has one of these in it, or one of those as a word of its own.
@@ -216,3 +218,11 @@ def _render_json(_logger: Any, _method: str, event: Event) -> str:
         return orjson.dumps(event, default=repr, option=_JSON).decode()
     except TypeError:  # Of a number beyond 64 bits, half a character, a strange key.
         return json.dumps(event, default=repr, skipkeys=True)
+
+
+@checks.of_settings("S029", "warning")
+def lines_are_for_machines(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if settings["LOG_LEVEL"] == "DEBUG":
+        yield "FLASK_LOG_LEVEL is DEBUG.", "Set it to INFO: at DEBUG libraries log values."
+    if settings["LOG_FORMAT"] != "json":
+        yield "FLASK_LOG_FORMAT is for people.", "Leave it out: json is the default."

@@ -139,6 +139,12 @@ def body_limits(settings: checks.Settings) -> Iterator[tuple[str, str]]:
             yield f"FLASK_{name} is no limit.", "Set it to a number above 0."
 
 
+@checks.of_settings("S009")
+def links_lead_to_https(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if settings["PREFERRED_URL_SCHEME"] != "https":
+        yield "PREFERRED_URL_SCHEME is not https.", "Restore it in config.py."
+
+
 @checks.of_settings("S012", everywhere=True)
 def cors_origins(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     hint = 'List each in full: ["https://app.example.com"]'

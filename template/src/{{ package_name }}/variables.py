@@ -37,6 +37,12 @@ def read(declared: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     return values, faults
 
 
+def source(name: str) -> str:
+    """Return the variable that a setting which is set comes from."""
+    variable = _PREFIX + name
+    return variable if variable in os.environ else f"{variable}_FILE"
+
+
 def _text(variable: str) -> str | None:
     """Return the variable's text, or that of the file which `<variable>_FILE` names."""
     path = os.environ.get(f"{variable}_FILE")

@@ -13,10 +13,11 @@ from typing import ParamSpec, TypeVar
 from flask import Flask, request
 from werkzeug.exceptions import ServiceUnavailable
 
-from .. import checks, limits
+from .. import checks, endpoints, limits
 from ..clients import client
 from ..extensions import limiter
 from ..methods import SAFE
+from .blueprint import stated_security
 from .secret import keyed_hash
 
 P = ParamSpec("P")
@@ -33,7 +34,7 @@ def by_client(policy: str) -> Callable[[View[P, R]], View[P, R]]:
             _spend(policy, client())
             return view(*args, **kwargs)
 
-        limited.is_limited = True  # type: ignore[attr-defined]
+        limited.policy = policy  # type: ignore[attr-defined]
         return limited
 
     return decorate
@@ -58,10 +59,8 @@ def _spend(policy: str, key: str, *, is_told: bool = True) -> None:
 @checks.of_the_app("S019")
 def open_writes_are_limited(app: Flask) -> Iterator[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
-        view = getattr(app.view_functions[rule.endpoint], "view_class", None)
         for method in (rule.methods or set()) - SAFE:
-            operation = getattr(view, method.lower(), None)
-            is_open = getattr(operation, "_apidoc", {}).get("manual_doc", {}).get("security") == []
-            if is_open and not hasattr(operation, "is_limited"):
+            operation = endpoints.operation(app, rule, method)
+            if stated_security(operation) == [] and not hasattr(operation, "policy"):
                 hint = "Put @limits.by_client above it, of accounts/limits.py."
                 yield f"{method} {rule.rule} may be tried by anybody without a limit.", hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import RLock
 from typing import Any
 
@@ -13,7 +14,7 @@ from flask_smorest.spec import openapi_cli
 from marshmallow import fields
 from werkzeug.exceptions import default_exceptions
 
-from .. import about, errors
+from .. import about, checks, errors
 
 
 class ProblemSchema(ma.Schema):
@@ -98,3 +99,10 @@ def _schema_name(schema: Any) -> str:
 def component(status: int) -> str:
     """Return the name under which the document describes an error: 404 is `NOT_FOUND`."""
     return default_exceptions[status]().name.upper().replace(" ", "_").replace("'", "")
+
+
+@checks.of_settings("S026", "warning")
+def document_is_kept(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+    if settings["OPENAPI_URL_PREFIX"] is not None:
+        hint = "Leave it out, or silence this if the API is for everybody."
+        yield "FLASK_OPENAPI_URL_PREFIX is set: anybody can read what there is to call.", hint

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
+from .. import checks
 from ..extensions import db, migrate
 from .dialect import dialect
+
+
+class BehindError(RuntimeError):
+    """The database lacks a migration of this code."""
 
 
 def schema_is_current() -> None:
@@ -26,7 +33,7 @@ def schema_is_current() -> None:
         applied = set(MigrationContext.configure(connection).get_current_heads())
     known, heads = _revisions(migrate.directory)
     if applied != heads and applied <= known:
-        raise RuntimeError("The schema is behind the code: run `flask db upgrade`.")
+        raise BehindError("The schema is behind the code: run `flask db upgrade`.")
 
 
 @cache
@@ -34,3 +41,16 @@ def _revisions(directory: str) -> tuple[set[str], set[str]]:
     scripts = ScriptDirectory(directory)
     known = {script.revision for script in scripts.walk_revisions()}
     return known, set(scripts.get_heads())
+
+
+@checks.of_the_app("S031")
+def migrations_are_applied(app: Flask) -> Iterator[tuple[str, str]]:
+    with app.app_context():
+        try:
+            schema_is_current()
+        except (BehindError, FileNotFoundError):
+            yield "The schema is behind the code.", "Run flask db upgrade."
+        except (DBAPIError, OSError):
+            yield "The database cannot be asked for its schema.", "Run this where it can."
+        if len(_revisions(migrate.directory)[1]) > 1:
+            yield "The migrations have several heads.", "Run flask db merge heads."

@@ -10,6 +10,7 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from .. import checks
 from ..checks import Settings
 from .engine import engine_options
 
@@ -67,3 +68,10 @@ def risks(
                 yield f"FLASK_{name} lets the connection go unencrypted.", hint
             if url and url.password == _SAMPLE:
                 yield f"FLASK_{name} has the password of development.", "Choose another."
+
+
+@checks.of_settings("S018", "warning")
+def statements_end(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings["DATABASE_STATEMENT_TIMEOUT_SECONDS"] == 0:
+        hint = "Leave it out: it is 30 seconds then."
+        yield "FLASK_DATABASE_STATEMENT_TIMEOUT_SECONDS lets a statement run for ever.", hint
