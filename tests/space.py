@@ -161,8 +161,8 @@ def at_work() -> list[Answers]:
 def floors() -> list[Answers]:
     """Return variants in which each dependency meets those that it works with."""
     bare = [v for v in cached() if v["database"] == v["workers"] == "none"]
-    both = [v for v in suites() if v["auth"] == "both" and v["workers"] == "none"]
-    return bare + both + [v for v in at_work() if v["auth"] == "none" != v["database"]]
+    accounts = [v for v in suites() if v["auth"] == "both" and v["database"] == "postgresql"][:1]
+    return bare + accounts + [v for v in at_work() if v["auth"] == "none" != v["database"]]
 
 
 def lives() -> list[Answers]:

@@ -101,10 +101,10 @@ def show_config(format_: str) -> None:
         for name in sorted(config.declared())
     }
     if format_ == "json":
-        click.echo(json.dumps(shown, indent=2))
+        click.echo(json.dumps(shown, indent=2, default=str))
         return
     for name, each in shown.items():
-        click.echo(f"{name} = {json.dumps(each['value'])} ({each['source']})")
+        click.echo(f"{name} = {json.dumps(each['value'], default=str)} ({each['source']})")
 
 
 def _masked(name: str, value: Any) -> Any:
