@@ -128,12 +128,16 @@ def _registrar(
 def _run(
     checks: Sequence[Check], subject: object, silenced: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Yield what is found and not silenced. Of an id that warns, only the warnings can be."""
-    with_warnings = {check.id for check in every() if check.level == "warning"}
+    """Yield what is found and not silenced."""
     for check in checks:
-        is_firm = check.everywhere or (check.level == "error" and check.id in with_warnings)
-        if is_firm or not silenced.get(check.id, "").strip():
+        if _is_firm(check) or not silenced.get(check.id, "").strip():
             yield from check.findings(subject)
+
+
+def _is_firm(check: Check) -> bool:
+    """Return whether it cannot be silenced: of an id that warns, only the warnings can be."""
+    warns = any(each.level == "warning" for each in every() if each.id == check.id)
+    return check.everywhere or (check.level == "error" and warns)
 
 
 _FOR_DEBUGGING = (

@@ -132,9 +132,9 @@ def _spend_write() -> None:
 
 def _limits_of(app: Flask, rule: Rule, method: str) -> str:
     """Return what a client may ask of an operation, by policy."""
-    policies = [getattr(endpoints.operation(app, rule, method), "policy", "")]
-    policies += ["default"] if method in SAFE else ["writes", "default"]
-    limits = {policy: app.config.get(f"RATELIMIT_{policy.upper()}") for policy in policies}
+    own = getattr(endpoints.operation(app, rule, method), "policy", None)
+    policies = [*([own] if own else []), *([] if method in SAFE else ["writes"]), "default"]
+    limits = {policy: app.config[f"RATELIMIT_{policy.upper()}"] for policy in policies}
     return ", ".join(f"{policy}: {text}" for policy, text in limits.items() if text)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from .. import checks
-from ..checks import Settings
 from .engine import engine_options
 
 URLS = ("SQLALCHEMY_DATABASE_URI", "REPLICA_URL")
@@ -25,7 +24,7 @@ _SAMPLE = "development"
 
 
 def settings_of(
-    ours: Settings, connect_args: Callable[[str, bool], dict[str, Any]], **options: Any
+    ours: checks.Settings, connect_args: Callable[[str, bool], dict[str, Any]], **options: Any
 ) -> dict[str, Any]:
     """Return the settings of Flask-SQLAlchemy: those of its engines.
 
@@ -58,7 +57,7 @@ def fault_of_url(url: URL) -> str | None:
 
 
 def risks(
-    ours: Settings, is_private: Callable[[URL], bool], hint: str
+    ours: checks.Settings, is_private: Callable[[URL], bool], hint: str
 ) -> Iterator[tuple[str, str]]:
     """Yield what somebody else may make use of: an open way, or a password that all know."""
     for name in URLS:
@@ -71,7 +70,7 @@ def risks(
 
 
 @checks.of_settings("S018", "warning")
-def statements_end(settings: Settings) -> Iterator[tuple[str, str]]:
+def statements_end(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if settings["DATABASE_STATEMENT_TIMEOUT_SECONDS"] == 0:
         hint = "Leave it out: it is 30 seconds then."
         yield "FLASK_DATABASE_STATEMENT_TIMEOUT_SECONDS lets a statement run for ever.", hint
