@@ -24,6 +24,11 @@ test-quick: $(UV) ## Prove the source, the renders and the services of the prese
 docs: $(UV) ## Write the pages that repeat code
 	$(UV) run python tests/reference.py
 
+.PHONY: site
+site: $(UV) ## Build the site of docs/ into build/site, to be opened from there
+	@rm -rf build/site
+	@$(UV) run --quiet --no-default-groups --group site sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs . build/site
+
 .PHONY: bench
 bench: $(UV) ## Measure a service beside bare Flask
 	$(UV) run python benchmarks/requests.py $(ARGS)
@@ -39,6 +44,10 @@ bench-accounts: $(UV) ## Measure what accounts cost, and what their times tell
 .PHONY: bench-jobs
 bench-jobs: $(UV) ## Measure what a job costs beside a bare task
 	$(UV) run python benchmarks/jobs.py $(ARGS)
+
+.PHONY: bench-start
+bench-start: $(UV) ## Measure what it takes to copy, start, keep and prove a service
+	$(UV) run python benchmarks/start.py $(ARGS)
 
 .PHONY: lint
 lint: $(UV) ## Check the code of this project

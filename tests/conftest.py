@@ -110,6 +110,14 @@ def source(once: Callable[..., Path]) -> Path:
     return once("source", helpers.snapshot)
 
 
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """Return a repository of the template with the one version v1.0.0."""
+    repository = helpers.snapshot(tmp_path / "template")
+    helpers.commit(repository, "First", tag="v1.0.0")
+    return repository
+
+
 @pytest.fixture(scope="session")
 def rendered(source: Path, once: Callable[..., Path]) -> Callable[[Mapping[str, Any]], Path]:
     """Return a function that renders answers once a session; read its folder only."""

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
@@ -28,6 +28,7 @@ PROGRAMS = {
     "pgbouncer": ["pgbouncer"],
     "redis": ["redis-server"],
     "rabbitmq": ["rabbitmq-server"],
+    "nginx": ["nginx"],
 }
 # The RabbitMQ of /usr/sbin is for root and the user rabbitmq alone.
 PLACES = f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}:/usr/local/sbin:/usr/sbin"
@@ -41,8 +42,8 @@ def lacking(kind: str) -> str:
 
 
 def answers_at(url: URL) -> bool:
-    """Return whether a database answers, or a broker is there."""
-    if url.drivername in brokers.SCHEMES:
+    """Return whether a database answers, or a broker or a proxy is there."""
+    if url.drivername in (*brokers.SCHEMES, "https"):
         return brokers.listens(url)
     return databases.answers(url)
 
@@ -200,3 +201,25 @@ def _no_prepared_statements(program: str) -> list[str]:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.findall(r"\d+", said)
     return ["max_prepared_statements = 0"] if [int(n) for n in version[:2]] >= [1, 21] else []
+
+
+def nginx(files: Path, plain: int, changes: Mapping[str, str]) -> Daemon:
+    """Return an nginx with the files of a service: `plain` is its port without TLS.
+
+    It differs from the shipped one in where it listens and writes, and by what a test changes.
+    """
+    daemon = Daemon("https", "", "")
+    daemon.url = URL.create("https", host="127.0.0.1", port=daemon.port)
+    own = {"/run/secrets/": f"{daemon.folder}/", "/tmp/nginx": f"{daemon.folder}/nginx"}
+    own |= {"/dev/stdout": f"{daemon.folder}/access.log"}
+    own |= {"listen 8080": f"listen {plain}", "listen 8443": f"listen {daemon.port}"}
+    own |= {"listen 127.0.0.1:8081": f"listen {free_port()}"}
+    text = (files / "nginx.conf").read_text(encoding="utf-8")
+    for old, new in {**own, **changes}.items():
+        assert old in text, f"nginx.conf has no {old!r}"
+        text = text.replace(old, new)
+    (daemon.folder / "nginx.conf").write_text(text, encoding="utf-8")
+    program = str(shutil.which("nginx", path=PLACES))
+    daemon.command = [program, "-c", daemon.folder / "nginx.conf", "-g", "daemon off;"]
+    daemon.goodbye = signal.SIGQUIT  # With SIGTERM it would leave requests unanswered.
+    return daemon

@@ -117,7 +117,8 @@ class Server:
             )
         try:
             self.port = int(until(lambda: self.said(r"Listening at: http://.*?:(\d+)"), "port")[0])
-            until(lambda: len(self.workers()) == 2, "two workers")
+            expected = int(given["WEB_CONCURRENCY"])
+            until(lambda: len(self.workers()) == expected, "all workers")
             until(lambda: self.ask("GET", "/livez").status == 200, "alive")
         except BaseException:
             self.stop()

@@ -81,6 +81,7 @@ def implied(given: Mapping[str, Any]) -> Answers:
     preset = given.get("preset", "api")
     database = given.get("database", "none" if preset == "minimal" else "sqlite")
     kept = preset != "minimal" and database != "none"
+    usual = [] if preset == "minimal" else ["metrics", *(["example"] if kept else [])]
     return {
         "preset": preset,
         "surface": "api",
@@ -88,7 +89,7 @@ def implied(given: Mapping[str, Any]) -> Answers:
         "auth": given.get("auth", "jwt" if kept else "none"),
         "workers": given.get("workers", "none"),
         "broker": given.get("broker", "redis"),
-        "features": given.get("features", ["example"] if kept else []),
+        "features": given.get("features", usual),
         "ci": given.get("ci", "github"),
     }
 
@@ -96,22 +97,36 @@ def implied(given: Mapping[str, Any]) -> Answers:
 def variants() -> list[Answers]:
     """Return each kind of code that the template can make, as answers.
 
-    Of those with a cache, see `cached`.
+    Of those with a cache or metrics, `known`.
     """
     axes = (*(CHOICES[key] for key in CORE if key != "features"), subsets(CHOICES["features"]))
     space = product(*axes)
     every = [dict(zip(CORE, point, strict=True)) for point in space]
-    known = cached()
-    return [v for v in every if not refusal(v) and ("cache" not in v["features"] or v in known)]
+    return [v for v in every if not refusal(v) and (_is_plain(v) or v in known())]
+
+
+@cache
+def known() -> list[Answers]:
+    """Return variants with a cache or metrics: near presets, and those where queues meet others."""
+    usual = presets()
+    axes = [key for key in CORE if key != "features"]
+    near = [{**v, key: value} for v in usual for key in axes for value in CHOICES[key]]
+    for answers, feature in product(usual, CHOICES["features"]):
+        changed = {feature} ^ set(answers["features"])
+        near.append({**answers, "features": [f for f in CHOICES["features"] if f in changed]})
+    return near + cached() + at_work() + stateless()
 
 
 def cached() -> list[Answers]:
-    """Return variants with a cache: those of presets, and each queue with each kind of accounts."""
-    usual = [{**answers, "features": ["cache", *answers["features"]]} for answers in presets()]
-    return usual + [
+    """Return variants with a cache: each queue with each kind of accounts."""
+    return [
         {**answers, "features": ["cache", *answers["features"]]}
         for answers in met([*QUEUES, ("none", "redis")])
     ]
+
+
+def _is_plain(answers: Answers) -> bool:
+    return set(answers["features"]) <= {"example"}
 
 
 def met(queues: list[tuple[str, str]]) -> list[Answers]:
@@ -135,40 +150,52 @@ def examples() -> list[Answers]:
 def suites() -> list[Answers]:
     """Return the variants whose own suites are run: in them, each two choices meet.
 
-    With no workers, of each database one without accounts, and each kind of accounts with the
-    example, all of them once without it; with a cache, those of presets and one more; of
-    workers, see `at_work`. All the others are run with --every-suite.
+    With no workers, those of presets, of each database one without accounts, and each kind of
+    accounts with the example, all of them once without it; two with a cache; of workers, see
+    `at_work`. All the others are run with --every-suite.
     """
-    whole = [("sqlite", "jwt"), ("postgresql", "session"), ("mysql", "both")]
-    bare = [("postgresql", "both")]
-    every = [v for v in variants() if v["workers"] == "none" and "cache" not in v["features"]]
-    asleep = [v for v in every if (v["database"], v["auth"]) in (whole if v["features"] else bare)]
-    stateless = [v for v in every if v["database"] == "none"]
-    alone = [v for v in cached() if v["workers"] == "none"][: len(presets()) + 1]
-    return stateless + examples() + asleep + at_work() + alone
+    whole = [("postgresql", "session", ["example"]), ("mysql", "both", ["example"])]
+    picked = [*whole, ("postgresql", "both", [])]
+    asleep = [v for v in variants() if v["workers"] == "none"]
+    chosen = [v for v in asleep if (v["database"], v["auth"], v["features"]) in picked]
+    alone = [v for v in cached() if v["workers"] == "none"][:2]
+    return presets() + examples() + chosen + at_work() + stateless() + alone
 
 
+def stateless() -> list[Answers]:
+    """Return variants that keep nothing, but have all that can be had then."""
+    point = ("api", "none", "none", "none", "redis", ["cache", "metrics"])
+    return [dict(zip(CORE, point, strict=True))]
+
+
+@cache
 def at_work() -> list[Answers]:
-    """Return variants with workers: without a database, or `met`, each queue once with a cache."""
-    working = [v for v in variants() if v["workers"] != "none" and "cache" not in v["features"]]
+    """Return variants with workers: without a database, or `met`, each queue once with a cache.
+
+    Each once with metrics, too.
+    """
+    points = [("api", "none", "none", kind, "redis", ["metrics"]) for kind in ("celery", "rq")]
     pairs = met(QUEUES)
-    for n in range(len(QUEUES)):
-        with_cache = n * len(CHOICES["auth"]) + n + 1
-        pairs[with_cache]["features"] = ["cache", *pairs[with_cache]["features"]]
-    return [v for v in working if v["database"] == "none"] + pairs
+    kinds = len(CHOICES["auth"])
+    for n, (turn, part) in product(range(len(QUEUES)), enumerate(("cache", "metrics"), 1)):
+        pair = pairs[n * kinds + (n + turn) % kinds]
+        pair["features"] = [part, *pair["features"]]
+    return [dict(zip(CORE, point, strict=True)) for point in points] + pairs
 
 
 def floors() -> list[Answers]:
     """Return variants in which each dependency meets those that it works with."""
-    bare = [v for v in cached() if v["database"] == v["workers"] == "none"]
     accounts = [v for v in suites() if v["auth"] == "both" and v["database"] == "postgresql"][:1]
-    return bare + accounts + [v for v in at_work() if v["auth"] == "none" != v["database"]]
+    bare = [v for v in at_work() if v["auth"] == "none" != v["database"]]
+    return stateless() + accounts + bare
 
 
 def lives() -> list[Answers]:
-    """Return variants that are edited for a year: each database, each kind of accounts."""
-    asleep = [v for v in suites() if v["workers"] == "none" and "cache" not in v["features"]]
-    return [v for v in asleep if v["database"] == "none" or "example" in v["features"]]
+    """Return variants that are edited for a year: each database, each kind of accounts, jobs."""
+    both = [v for v in suites() if v["auth"] == "both" and "example" in v["features"]]
+    asleep = [v for v in both if v["workers"] == "none"]
+    cached = [v for v in at_work() if v["auth"] == "session" and "cache" in v["features"]]
+    return presets() + asleep + cached
 
 
 def changes() -> list[tuple[Answers, Answers]]:

@@ -510,7 +510,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 
 @pytest.mark.parametrize(
     "answers",
-    [v for v in space.variants() if v["database"] == v["workers"] == "none"] + space.examples(),
+    [v for v in space.suites() if v["database"] == v["workers"] == "none"] + space.examples(),
     ids=space.name,
 )
 def test_service_keeps_its_own_description(

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import secrets
 import shutil
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -28,12 +30,15 @@ import databases
 import pytest
 import space
 import yaml
-from helpers import ROOT, UV, commit, free_port, render, run
+from front import NOTES, Front, loaded
+from helpers import ROOT, UV, append, change, commit, free_port, render, run
 from server import until
 from sqlalchemy import make_url
+from texts import block
 
 NAMES = ("api-none", "api-sqlite-rq-example", "api-postgresql-celery-example")
 VARIANTS = [v for v in space.variants() if space.name(v) in NAMES]
+KEEPING = [v for v in VARIANTS if v["database"] != "none"]
 # What compose starts alone: the part, the setting that names its place, its port inside.
 ALONE = {
     "api-postgresql": ("database", "FLASK_SQLALCHEMY_DATABASE_URI", "5432"),
@@ -41,10 +46,15 @@ ALONE = {
     "api-sqlite-rq": ("redis", "FLASK_REDIS_URL", "6379"),
 }
 SERVERS = [v for v in space.variants() if space.name(v) in ALONE]
-ANY_PORT = '  {}: {{ports: !override ["127.0.0.1::{}"]}}'
+# What CI checks: nothing, what `copier copy --defaults` makes, and all that has images here.
+CHECKED = ("api-none", "api-sqlite-jwt-metrics+example", "api-postgresql-both-celery-example")
 HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 HOST = "api.example.com"
+# Where docs/compose.md has them; without it passwords are development's.
+SECRETS = {"SECRETS_FOLDER": "secrets"}
 ON_HOST = "--network=host"
+# What a container of compose may have: bytes, processes, and billionths of a processor.
+LIMITS = (2**30, 512, 2 * 10**9)
 CANARY = f"canary-{secrets.token_hex(8)}"
 PROBE_FAST = ["--health-interval=1s", "--health-retries=1", "--health-start-period=1ms"]
 UNWANTED = re.compile(
@@ -79,8 +89,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     mkdir -p "$PGDATA"
-    printf %s "$POSTGRES_PASSWORD" >/tmp/password
-    initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --locale=C.UTF-8
+    initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --locale=C.UTF-8
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     pg_ctl --wait -o "-c listen_addresses=" start
     sleep 5
@@ -103,13 +112,51 @@ set -eu
 chown keeper /data
 exec setpriv --reuid=keeper --regid=keeper --clear-groups "$@" --protected-mode no
 """
-IMAGES = {"postgres": (POSTGRES, POSTGRES_ENTRYPOINT), "redis": (REDIS, REDIS_ENTRYPOINT)}
+# As `nginx:1.29` it has curl for health checks, and stops when all is answered.
+NGINX = """
+FROM python:3.13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends nginx-light curl
+STOPSIGNAL SIGQUIT
+"""
+# As Mailpit it takes mails at 1025, and shows them and its health at 8025.
+MAIL = """
+FROM python:3.13-slim
+RUN pip install --no-cache-dir "aiosmtpd>=1.4,<2"
+COPY --chmod=755 entrypoint /
+HEALTHCHECK --interval=2s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8025/readyz')"]
+CMD ["/entrypoint"]
+"""
+MAIL_ENTRYPOINT = """#!/usr/local/bin/python3
+import json
+from email import message_from_bytes, policy
+from wsgiref.simple_server import make_server
+from aiosmtpd.controller import Controller
+caught = []
+class Keep:
+    async def handle_DATA(self, server, session, envelope):
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        text = mail.get_body(["plain"]).get_content()
+        caught.append({"Subject": mail["Subject"], "Text": text})
+        return "250 OK"
+def app(environ, start):
+    start("200 OK", [("Content-Type", "application/json")])
+    latest = environ["PATH_INFO"] == "/api/v1/message/latest"
+    return [json.dumps(caught[-1] if latest else {"total": len(caught)}).encode()]
+Controller(Keep(), hostname="0.0.0.0", port=1025).start()
+make_server("0.0.0.0", 8025, app).serve_forever()
+"""
+IMAGES = {
+    "postgres": (POSTGRES, POSTGRES_ENTRYPOINT),
+    "redis": (REDIS, REDIS_ENTRYPOINT),
+    "nginx": (NGINX, ""),
+    "axllent/mailpit": (MAIL, MAIL_ENTRYPOINT),
+}
 
 pytestmark = pytest.mark.slow
 
 
-def docker(*arguments: str | Path, expect: int = 0, cwd: Path = ROOT) -> str:
-    return run("docker", *arguments, cwd=cwd, expect=expect)
+def docker(*arguments: str | Path, expect: int = 0, cwd: Path = ROOT, **variables: str) -> str:
+    return run("docker", *arguments, cwd=cwd, expect=expect, **variables)
 
 
 def inspect(name: str) -> Any:
@@ -362,7 +409,7 @@ def image_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         kind = named.partition(":")[0]
         if kind not in IMAGES:
             pytest.skip(f"`docker pull {named}` does not work here")
-        folder = tmp_path_factory.mktemp(kind)
+        folder = tmp_path_factory.mktemp(kind.replace("/", "-"))
         for name, content in zip(("Dockerfile", "entrypoint"), IMAGES[kind], strict=True):
             (folder / name).write_text(content)
         made[named] = unused()
@@ -383,11 +430,30 @@ def pulled(image: str) -> bool:
     return False
 
 
+@dataclass(frozen=True)
+class Project:
+    """What compose makes of a service, beside other projects and on ports of its own."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def __call__(self, *arguments: str, expect: int = 0) -> str:
+        """Run `docker compose`."""
+        return self.run("docker", "compose", *arguments, expect=expect)
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Run a command that calls `docker compose`."""
+        return run(*command, cwd=self.folder, expect=expect, **self.variables)
+
+    def address(self, part: str, inside: str) -> str:
+        return self("port", part, inside).strip()
+
+
 @contextmanager
 def composed(
-    service: Path, overrides: Path, image_of: Callable[[str], str]
-) -> Iterator[Callable[..., str]]:
-    """Yield a function that runs `docker compose` as shipped, on ports of its own."""
+    service: Path, overrides: Path, image_of: Callable[[str], str], **settings: str
+) -> Iterator[Project]:
+    """Yield the project of a service as shipped, its images made here where need be."""
     skip_without("compose", "version")
     parts = yaml.safe_load((service / "compose.yaml").read_text())["services"]
     changes: dict[str, Any] = {name: {"build": {"network": "host"}} for name in parts}
@@ -395,17 +461,14 @@ def composed(
         if "image" in part:
             changes[name] = {"image": image_of(part["image"]), "pull_policy": "never"}
     (overrides / "parts.yaml").write_text(yaml.safe_dump({"services": changes}))
-    inside = {
-        name: part["ports"][0].split(":")[2] for name, part in parts.items() if "ports" in part
-    }
-    any_port = [ANY_PORT.format(name, port) for name, port in inside.items()]
-    (overrides / "ports.yaml").write_text("\n".join(["services:", *any_port]))
-    files = ["compose.yaml", overrides / "parts.yaml", overrides / "ports.yaml"]
-    options = ["--project-name", unused(), *(f"--file={file}" for file in files)]
-
-    def compose(*arguments: str, expect: int = 0) -> str:
-        return docker("compose", *options, *arguments, cwd=service, expect=expect)
-
+    lines = ["services:"]
+    for name, part in parts.items():
+        ports = [f'"127.0.0.1::{port.split(":")[2]}"' for port in part.get("ports", [])]
+        lines.append(f"  {name}: {{ports: !override [{', '.join(ports)}]}}")
+    (overrides / "ports.yaml").write_text("\n".join(lines))
+    files = ["compose.yaml", f"{overrides}/parts.yaml", f"{overrides}/ports.yaml"]
+    variables = {"COMPOSE_PROJECT_NAME": unused(), "COMPOSE_FILE": os.pathsep.join(files)}
+    compose = Project(service, {**variables, **settings})
     try:
         yield compose
     finally:
@@ -413,52 +476,64 @@ def composed(
 
 
 @pytest.fixture
-def compose(
-    service: Service, tmp_path: Path, image_of: Callable[[str], str]
-) -> Iterator[Callable[..., str]]:
-    with composed(service.folder, tmp_path, image_of) as compose:
+def compose(service: Service, tmp_path: Path, image_of: Callable[[str], str]) -> Iterator[Project]:
+    with composed(service.folder, tmp_path, image_of, **SECRETS) as compose:
         yield compose
 
 
-def write_env(folder: Path, **settings: str) -> None:
-    """Make `.env` as a person does: copy the example, change what production needs."""
-    shutil.copy(folder / ".env.example", folder / ".env")
-    with (folder / ".env").open("a") as env:
-        env.writelines(f"{name}={value}\n" for name, value in settings.items())
+def prepare(folder: Path, **settings: str) -> None:
+    """Do what docs/compose.md says before the first start, and change settings."""
+    shutil.rmtree(folder / "secrets", ignore_errors=True)
+    (folder / ".env").unlink(missing_ok=True)
+    told, first, up = block("template/docs/compose.md", "export COMPOSE").splitlines()
+    assert told.endswith(f" SECRETS_FOLDER={SECRETS['SECRETS_FOLDER']}")
+    assert up == "docker compose up --build --wait"
+    run(*first.split(), cwd=folder, **SECRETS)
+    assert all(secret.stat().st_size for secret in (folder / "secrets").iterdir())
+    lines = [f"{name}={value}\n" for name, value in settings.items()]
+    append(folder / "deploy" / "production.env", "".join(lines))
+
+
+def front_of(compose: Project) -> Front:
+    """Return clients of the nginx of a project, who trust its certificate."""
+    port = int(compose.address("nginx", "8443").rpartition(":")[2])
+    certificate = compose.folder / "secrets" / "tls_certificate"
+    return Front(port, ssl.create_default_context(cafile=str(certificate)))
 
 
 def test_compose_starts_in_order(
-    service: Service, compose: Callable[..., str], prove: Callable[[str], None]
+    service: Service, compose: Project, prove: Callable[[str], None]
 ) -> None:
-    write_env(
-        service.folder,
-        APP_ENV="production",
-        FLASK_SECRET_KEY=secrets.token_urlsafe(48),
-        FLASK_TRUSTED_HOSTS=json.dumps([HOST]),
-        FLASK_SESSION_COOKIE_SECURE="true",
-        FLASK_LOG_FORMAT="json",
-        DATABASE_PASSWORD=secrets.token_hex(8),
-    )
+    prepare(service.folder)
     docker("compose", "config", "--quiet", cwd=service.folder)
-    compose("up", "--build", "--wait", "--wait-timeout=120")
-    address = compose("port", "web", "8000").strip()
-    assert ask(address, "/api/v1/about")["name"] == "My Service"
+    compose("--profile=nginx", "up", "--build", "--wait", "--wait-timeout=120")
+    front = front_of(compose)
+    assert front.ask("GET", "/api/v1/about").json["name"] == "My Service"
+    assert front.ask("GET", "/readyz").status == 404
+    assert " findings." in compose("exec", "-T", "web", "flask", "check", "--deploy")
+    for container in compose("ps", "--quiet").split():
+        limits = inspect(container)["HostConfig"]
+        assert (limits["Memory"], limits["PidsLimit"], limits["NanoCpus"]) == LIMITS
+    inside = compose("exec", "-T", "web", "env") + compose("config")
+    for secret in (service.folder / "secrets").iterdir():
+        assert secret.read_text().splitlines()[-1] not in inside
     if service.has_database:
-        ask(address, "/api/v1/notes", {"title": "kept"})
+        front.send("POST", NOTES, {"title": "kept"})
         migrate, web = (
             inspect(compose("ps", "--all", "--quiet", part).strip())["State"]
             for part in ("migrate", "web")
         )
         assert migrate["ExitCode"] == 0
         assert migrate["FinishedAt"] < web["StartedAt"]
-        compose("up", "--force-recreate", "--wait", "--wait-timeout=120")
-        address = compose("port", "web", "8000").strip()
-        assert len(ask(address, "/api/v1/notes")["items"]) == 1
+        compose("--profile=nginx", "up", "--force-recreate", "--wait", "--wait-timeout=120")
+        front = front_of(compose)
+        assert len(front.ask("GET", NOTES).json["items"]) == 1
     if service.has_workers:
-        job = ask(address, "/api/v1/notes/exports", {})
+        job = front.send("POST", f"{NOTES}/exports", {}).json
         place = f"/api/v1/jobs/{job['id']}"
-        until(lambda: ask(address, place)["status"] == "done", "a worker did the job")
-        assert [note["title"] for note in ask(address, f"{place}/result")["notes"]] == ["kept"]
+        until(lambda: front.ask("GET", place).json["status"] == "done", "a worker did the job")
+        result = front.ask("GET", f"{place}/result").json
+        assert [note["title"] for note in result["notes"]] == ["kept"]
         running = compose("ps", "--status=running", "--services").split()
         assert {"web", "worker", "scheduler"} <= set(running)
     prove("compose projects that came up, the migration before the service")
@@ -467,13 +542,67 @@ def test_compose_starts_in_order(
         prove("compose projects that showed their workers in Flower")
 
 
-def show_flower(folder: Path, compose: Callable[..., str]) -> None:
+@pytest.mark.parametrize("service", KEEPING, ids=space.name, indirect=True)
+def test_compose_replaces_the_service_under_load(
+    service: Service, compose: Project, prove: Callable[..., None]
+) -> None:
+    """And loses no request, read or write, as docs/proxy.md promises."""
+    prepare(service.folder, FLASK_RATELIMIT_WRITES="1000 per minute", FLASK_DRAIN_SECONDS="3")
+    compose("--profile=nginx", "up", "--build", "--wait", "--wait-timeout=120")
+    before = compose("ps", "--quiet", "web")
+    upstream = service.folder / "deploy" / "upstream.conf"
+    shipped = upstream.read_text()
+    # All come from one address here: the network of this machine has no other.
+    with loaded(front_of(compose), 15, ["127.0.0.1"]) as load:
+        append(service.folder / "src" / "my_service" / "about.py", "# New.\n")
+        (command,) = block("template/docs/proxy.md", "sh deploy/").splitlines()
+        compose.run(*command.split())
+        # What was drained serves again, also where nothing was built.
+        compose.run(*command.split())
+        ready = "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz')"
+        compose("exec", "-T", "web", "python", "-c", ready)
+    load.lost_nothing()
+    assert compose("ps", "--quiet", "web") != before
+    for part in ["web"] + ["worker", "scheduler"] * service.has_workers:
+        code = compose("exec", "-T", part, "sh", "-c", "cat .venv/lib/*/*/my_service/about.py")
+        assert "# New." in code
+    assert upstream.read_text() == shipped
+    assert "next" not in compose("ps", "--all", "--services").split()
+    compose("stop", "web")
+    assert "web is not healthy" in compose.run(*command.split(), expect=1)
+    assert "next" not in compose("ps", "--all", "--services").split()
+    prove("requests to compose projects whose service was replaced", len(load.statuses))
+
+
+def test_compose_catches_mails(
+    source: Path,
+    tmp_path: Path,
+    image_of: Callable[[str], str],
+    prove: Callable[[str], None],
+) -> None:
+    """Of whoever registers through nginx; the link in it leads there."""
+    (answers,) = (v for v in space.variants() if space.name(v) == "api-sqlite-jwt")
+    service = render(source, tmp_path / "service", answers)
+    run(UV, "lock", "--quiet", cwd=service)
+    prepare(service)
+    with composed(service, tmp_path, image_of, **SECRETS) as compose:
+        compose("--profile=nginx", "up", "--build", "--wait", "--wait-timeout=120")
+        front = front_of(compose)
+        asked = front.send("POST", "/api/v1/auth/register", {"email": "me@example.com"})
+        assert asked.status == 202
+        caught = compose.address("mail", "8025")
+        until(lambda: ask(caught, "/api/v1/messages")["total"], "a mail")
+        assert f"https://{HOST}/confirm#" in ask(caught, "/api/v1/message/latest")["Text"]
+    prove("compose projects whose mails were caught")
+
+
+def show_flower(folder: Path, compose: Project) -> None:
     """Do what docs/flower.md says, and see the worker of compose."""
     password = secrets.token_hex(8)
     with (folder / ".env").open("a") as env:
         env.write(f"FLOWER_PASSWORD={password}\nCELERY_WORKER_TASK_EVENTS=true\n")
     compose("--profile=flower", "up", "--build", "--wait", "--wait-timeout=120")
-    address = compose("port", "flower", "5555").strip()
+    address = compose.address("flower", "5555")
     with pytest.raises(HTTPError, match="401"):
         urlopen(f"http://{address}/", timeout=10)
     who = base64.b64encode(f"admin:{password}".encode()).decode()
@@ -504,7 +633,7 @@ def test_compose_starts_alone_what_development_needs(
     (command,) = re.findall("^docker (compose .*)$", (service / "README.md").read_text(), re.M)
     with composed(service, tmp_path, image_of) as compose:
         compose(*command.split()[1:])
-        host, _, port = compose("port", part, inside).strip().partition(":")
+        host, _, port = compose.address(part, inside).partition(":")
         assert host == url.host
         assert daemons.answers_at(url.set(port=int(port)))
         assert compose("ps", "--services").split() == [part]
@@ -512,9 +641,41 @@ def test_compose_starts_alone_what_development_needs(
 
 
 def test_compose_ends_at_wrong_settings(
-    service: Service, compose: Callable[..., str], prove: Callable[[str], None]
+    service: Service, compose: Project, prove: Callable[[str], None]
 ) -> None:
-    write_env(service.folder, APP_ENV="production")
+    prepare(service.folder)
+    (service.folder / "secrets" / "secret_key").write_text("hunter2")
     compose("up", "--build", "--wait", "--wait-timeout=120", expect=1)
     assert "FLASK_SECRET_KEY can be guessed: it is a sample" in compose("logs")
     prove("compose projects that stopped at wrong settings")
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_deploy_check_of_ci(
+    source: Path,
+    tmp_path: Path,
+    image_of: Callable[[str], str],
+    name: str,
+    prove: Callable[[str], None],
+) -> None:
+    """Without an error in a new service; with one, it fails and has told it all the same."""
+    (answers,) = (v for v in space.variants() if space.name(v) == name)
+    service = render(source, tmp_path / "service", answers)
+    run(UV, "lock", "--quiet", cwd=service)
+    with composed(service, tmp_path, image_of) as compose:
+        said = compose.run("sh", "ci/deploy-check.sh")
+        assert re.search(r"^\d+ findings\.$", said, re.M)
+        assert levels(service) <= {"warning"}
+        if name == CHECKED[0]:
+            change(service / "compose.yaml", "  build: .", '  user: "0"\n  build: .')
+            compose.run("sh", "ci/deploy-check.sh", expect=1)
+            assert "error" in levels(service)
+        checked = f"{compose.variables['COMPOSE_PROJECT_NAME']}-check"
+        assert compose("--project-name", checked, "ps", "--all", "--quiet") == ""
+    prove("images that CI checked as production runs them")
+
+
+def levels(service: Path) -> set[str]:
+    """Return how bad the findings are that stand in `check.sarif`."""
+    (told,) = json.loads((service / "check.sarif").read_text(encoding="utf-8"))["runs"]
+    return {each["level"] for each in told["results"]}

@@ -16,27 +16,31 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import brokers
 import daemons
 import databases
+import declared
 import pytest
 import reference
 import space
 import test_container
 from conftest import missing
-from helpers import ROOT, change, commit, environment, files, free_port, render, run, snapshot
+from helpers import ROOT, change, commit, environment, files, free_port, render, run
 from server import Server, Service, until
 from sqlalchemy import URL, make_url
 from test_update import release_next
+from texts import block, blocks
 
 TEXTS = [name for name in files(ROOT) if name.removesuffix(".jinja").endswith(".md")]
 PAGES = [name for name in TEXTS if not name.startswith("template/")]
 SERVICE_PAGES = [name for name in TEXTS if name.startswith("template/")]
 # A service with data on each kind of database.
 EXAMPLES = {answers["database"]: answers for answers in space.examples()}
-SHELL = re.compile(r"```sh\n(.*?)```", re.S)
-# Each shell block of the texts, by its first line, and the test below that runs it.
+# test_tutorial.py does all that these say, page by page.
+FOLLOWED = re.compile(r"docs/tutorial/\d-")
+# Each other shell block of the texts, by its first line, and the test below that runs it.
 RUN_BY = {
     ("README.md", "make try"): "test_make_try",
     ("README.md", "uvx copier copy <address of this repository> my-service"): "test_use_it",
@@ -44,10 +48,11 @@ RUN_BY = {
     ("README.md", "make test"): "test_make_test_is_what_ci_runs",
     ("benchmarks/README.md", "make bench\n"): "test_make_bench",
     ("benchmarks/README.md", "make bench-database"): "test_make_bench_database",
+    ("benchmarks/README.md", "make bench-start"): "test_make_bench_start",
     ("benchmarks/README.md", "make bench-jobs"): "test_make_bench_jobs",
-    ("docs/update.md", "make update"): "test_make_update",
+    ("docs/how-to/update.md", "make update"): "test_make_update",
     (
-        "docs/update.md",
+        "docs/how-to/update.md",
         "uvx copier update --defaults --vcs-ref=:current: -d 'features=[]'",
     ): "test_drop_the_example",
     (
@@ -57,9 +62,12 @@ RUN_BY = {
     ("template/README.md.jinja", "make setup"): "test_use_it",
     ("template/README.md.jinja", "make format lint"): "test_change_it",
     ("template/docs/migrations.md", 'make migration m="add tags"'): "test_migrations_page",
+    ("template/docs/compose.md", "export COMPOSE"): "test_compose_starts_in_order",
+    ("template/docs/proxy.md", "sh deploy/"): "test_compose_replaces_the_service_under_load",
     ("template/docs/deploy-check.md", "flask config"): "test_deploy_check_page",
     ("template/docs/jobs.md", "make worker"): "test_jobs_page",
     ("template/docs/jobs-on-redis.md", "make worker"): "test_jobs_page",
+    ("template/docs/metrics.md.jinja", "curl --fail"): "test_metrics_page",
     ("template/docs/sessions.md", "API="): "test_log_in_by_hand",
     ("template/docs/tokens.md.jinja", "API="): "test_log_in_by_hand",
     **{
@@ -74,14 +82,9 @@ RUN_BY = {
 }
 
 
-def blocks(name: str) -> list[str]:
-    """Return the shell blocks of a text, one for each branch of a toggle."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return [part for found in SHELL.findall(text) for part in re.split(r"# @.*\n", found) if part]
-
-
 def test_every_shell_block_is_run() -> None:
-    found = [(name, block) for name in TEXTS for block in blocks(name)]
+    others = [name for name in TEXTS if not FOLLOWED.match(name)]
+    found = [(name, block) for name in others for block in blocks(name)]
     runs = [
         {key for key in RUN_BY if key[0] == name and block.startswith(key[1])}
         for name, block in found
@@ -91,10 +94,6 @@ def test_every_shell_block_is_run() -> None:
     assert set(RUN_BY.values()) <= globals().keys() | vars(test_container).keys()
     fenced = "".join((ROOT / name).read_text(encoding="utf-8") for name in TEXTS)
     assert not re.search(r"```(bash|shell|console)", fenced)
-
-
-def block(name: str, first: str) -> str:
-    return next(text for text in blocks(name) if text.startswith(first))
 
 
 def test_readme_is_short() -> None:
@@ -127,18 +126,67 @@ def test_links_of_a_service_lead_somewhere(
             assert (page.parent / link).exists(), f"{page}: {link}"
 
 
-def test_questions_page_is_current() -> None:
-    assert reference.PAGE.read_text(encoding="utf-8") == reference.questions(), "run `make docs`"
+def test_written_pages_are_current(rendered: Callable[[space.Answers], Path]) -> None:
+    found = {page: page.read_text(encoding="utf-8") for page in reference.WRITTEN.rglob("*.md")}
+    answers = ({}, {"preset": "minimal"})
+    assert found == reference.pages(*map(rendered, answers)), "run `make docs`"
+
+
+@pytest.fixture(scope="module")
+def asked(
+    installed: Callable[[space.Answers], Path], tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
+    """Return what services say of themselves that have all parts among them."""
+    names = ["api-sqlite-jwt-cache+metrics+example", "api-postgresql-session-celery-cache+example"]
+    names += ["api-mysql-session-celery-rabbitmq-example"]
+    program = """
+import json
+from my_service import checks, config, create_app
+create_app("development")
+classes = config.ENVIRONMENTS["production"], config.ENVIRONMENTS["development"]
+settings = {name: [getattr(each, name) for each in classes] for name in config.declared()}
+found = [(c.id, c.level, c.title, checks._is_firm(c)) for c in checks.every()]
+print(json.dumps({"settings": settings, "checks": found}))
+"""
+    folder = tmp_path_factory.mktemp("asked")
+    services = [installed(each) for each in space.variants() if space.name(each) in names]
+    pythons = [service / ".venv" / "bin" / "python" for service in services]
+    assert len(pythons) == len(names)
+    return [json.loads(run(python, "-c", program, cwd=folder)) for python in pythons]
+
+
+@pytest.mark.slow
+def test_written_checks_are_those_of_services(
+    asked: list[dict[str, Any]], prove: Callable[..., None]
+) -> None:
+    """Each of them is in a service, with its level, and whether it can be silenced there."""
+    written = {(c.id, c.level, c.title, declared.is_firm(c)) for c in declared.checks()}
+    assert written == {tuple(check) for each in asked for check in each["checks"]}
+    prove("checks written down as services have them", len(written))
+
+
+def is_told(text: str, value: object) -> bool:
+    """Return whether a page says the value, or says of it in words what nobody can write."""
+    if text in ("a sample", "the same", "the package", "that of `compose.yaml`"):
+        return True
+    return not value if text == "**needed**" else text.strip("`") in (str(value), json.dumps(value))
+
+
+@pytest.mark.slow
+def test_written_defaults_are_those_of_services(
+    asked: list[dict[str, Any]], prove: Callable[..., None]
+) -> None:
+    """Each setting of a service is written, and each default but those told in words."""
+    rows = [row for rows in declared.settings_by_page().values() for row in rows]
+    written: dict[str, list[list[str]]] = {name: [] for name, *_ in rows}
+    for name, _, production, development in rows:
+        written[name].append([production, development])
+    for name, values in (pair for each in asked for pair in each["settings"].items()):
+        assert any(all(map(is_told, told, values)) for told in written[name]), name
+    prove("settings written down as services have them", len(written))
 
 
 # --- The commands ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def template(tmp_path: Path) -> Path:
-    repository = snapshot(tmp_path / "template")
-    commit(repository, "First", tag="v1.0.0")
-    return repository
 
 
 def answer_with_enter(command: str, cwd: Path) -> str:
@@ -242,7 +290,7 @@ def test_make_update(template: Path, tmp_path: Path, prove: Callable[[str], None
     commit(service, "Start")
     release_next(template)
     command = block("README.md", "make update")
-    assert command == block("docs/update.md", "make update")
+    assert command == block("docs/how-to/update.md", "make update")
     said = (service / "README.md").read_text(encoding="utf-8")
     assert f"`{command.strip()}` takes over what is new" in said
     answer_with_enter(command, service)
@@ -255,7 +303,7 @@ def test_drop_the_example(template: Path, tmp_path: Path, prove: Callable[[str],
     service = render(template, tmp_path / "service")
     run("make", "setup", cwd=service)
     commit(service, "Start")
-    run("sh", "-ec", block("docs/update.md", "uvx copier update"), cwd=service)
+    run("sh", "-ec", block("docs/how-to/update.md", "uvx copier update"), cwd=service)
     assert not list(service.glob("src/*/notes/*.py"))
     told = (ROOT / "template" / "README.md.jinja").read_text(encoding="utf-8")
     example = told.partition("# @if has_example")[2].partition("# @endif")[0]
@@ -369,6 +417,22 @@ def test_deploy_check_page(make: Callable[..., Service], prove: Callable[[str], 
     prove("shell blocks of the texts run")
 
 
+def test_metrics_page(
+    request: pytest.FixtureRequest, make: Callable[..., Service], prove: Callable[[str], None]
+) -> None:
+    if not shutil.which("curl"):
+        missing(request, "curl cannot be found")
+    service = make(space.presets()[0])
+    shown = {"APP_ENV": "development", "FLASK_METRICS_TOKEN": "of a person who looks by hand"}
+    flask = f"{service.programs}/flask --app my_service"
+    command = f"{flask} db upgrade && exec {flask} run --port $PORT"
+    with serving(service.folder, command, **shown) as port:
+        command = block("template/docs/metrics.md.jinja", "curl").replace(":8000", f":{port}")
+        said = run("sh", "-ec", command, cwd=service.folder, **shown)
+    assert "http_server_active_requests 0.0" in said
+    prove("shell blocks of the texts run")
+
+
 def page(name: str) -> str:
     return (ROOT / "template" / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
@@ -466,12 +530,22 @@ def test_make_bench_database(prove: Callable[[str], None]) -> None:
 
 
 @pytest.mark.slow
+def test_make_bench_start(prove: Callable[[str], None]) -> None:
+    """Without what takes seconds: it measures each of these rows, and asserts no figure."""
+    command = block("benchmarks/README.md", "make bench-start").strip()
+    said = run("sh", "-ec", f"{command} ARGS='--measure process,copy --turns 2'", cwd=ROOT)
+    rows = re.findall(r"^\| (create_app|memory|copier copy).* \d+\.\d\d \(.* \|$", said, re.M)
+    assert rows == ["create_app", "create_app", "memory", "memory", "copier copy"]
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
 def test_make_bench_jobs(request: pytest.FixtureRequest, prove: Callable[[str], None]) -> None:
     """On the queue that starts soonest: it measures every row, and asserts no figure."""
     if lacking := daemons.lacking("redis"):
         missing(request, f"{lacking} cannot be found")
     command = block("benchmarks/README.md", "make bench-jobs").strip()
-    arguments = "--queues rq --database sqlite --turns 2 --jobs 25"
+    arguments = "--queues rq --database sqlite --turns 2 --jobs 80"
     said = run("sh", "-ec", f"{command} ARGS='{arguments}'", cwd=ROOT)
     rows = re.findall(r"^\| rq: (\w+) .* \d+\.\d\d \(.* \|$", said, re.M)
     assert rows == ["without", "without", "with", "with", "ask", "ask", "memory", "memory"]

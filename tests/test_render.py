@@ -38,6 +38,7 @@ TRACES = {
     "jobs on redis": r"QueueAway|-on-redis",
     "redis": r"redis",
     "cache": r"\bcached?\b|flask[_-]caching",
+    "metrics": r"\bmetrics?\b|METRICS_|prometheus|grafana|scrape",
     "rabbitmq": r"rabbit|amqp",
     "celery": r"celery",
     "rq": r"\brq\b",
@@ -47,7 +48,10 @@ TRACES = {
 }
 # What has the same letters and means something else.
 INNOCENT = re.compile(
-    r"for example|dialect|cache-control|no-cache|@cache\b|functools(\.| import )cache\b", re.I
+    r"for example|dialect|cache-control|no-cache|@cache\b|functools(\.| import )cache\b"
+    # Prometheus calls so what it reads.
+    r'|job=\\?"|, job\)|by \(job\b|\bjob_name\b|"job", "le"',
+    re.I,
 )
 
 
@@ -67,6 +71,7 @@ def chosen(answers: Mapping[str, Any]) -> dict[str, bool]:
         "rows of jobs": answers["workers"] != "none" and answers["database"] != "none",
         "jobs on redis": answers["workers"] != "none" and answers["database"] == "none",
         "cache": "cache" in answers["features"],
+        "metrics": "metrics" in answers["features"],
         "celery": answers["workers"] == "celery",
         "rq": answers["workers"] == "rq",
         "example": "example" in answers["features"],
@@ -114,6 +119,31 @@ def test_render_is_clean(rendered: Rendered, answers: space.Answers) -> None:
         parse(name, text)
     folders = [path for path in service.rglob("*") if path.is_dir()]
     assert [folder for folder in folders if not any(folder.iterdir())] == []
+
+
+@pytest.mark.parametrize("answers", space.pairwise(), ids=lambda a: "-".join(map(str, a.values())))
+def test_secrets_are_made(rendered: Rendered, answers: space.Answers, tmp_path: Path) -> None:
+    """Each that compose hands on, none of them empty, kept, and readable in containers alone."""
+    service = rendered(answers)
+    (tmp_path / "made").mkdir()
+    made = {"SECRETS_FOLDER": str(tmp_path / "made")}
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "dirname").symlink_to("/usr/bin/dirname")
+    secrets = "deploy/secrets.sh"
+    assert "openssl" in run("/bin/sh", secrets, cwd=service, expect=1, PATH=str(programs), **made)
+    assert not tree(tmp_path / "made")
+    run("sh", secrets, cwd=service, **made)
+    kept = tree(tmp_path / "made")
+    named = yaml.safe_load((service / "compose.yaml").read_text(encoding="utf-8"))["secrets"]
+    assert set(kept) == {each["file"].rpartition("/")[2] for each in named.values()}
+    assert all(kept.values())
+    (tmp_path / "made" / "tls_key").chmod(0o600)
+    run("sh", secrets, cwd=service, **made)
+    assert tree(tmp_path / "made") == kept
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "made" / "tls_key").stat().st_mode & 0o777 == 0o644
+    assert not (service / ".env").exists()
 
 
 def parse(name: str, text: str) -> Any:
@@ -262,6 +292,17 @@ def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) ->
             "docs/cache.md" in said["README.md"],
             '"flask-caching' in said["pyproject.toml"],
         ],
+        "metrics": [
+            "metrics.init_app" in factory,
+            "tests/test_metrics.py" in said,
+            "docs/metrics.md" in said,
+            "docs/metrics.md" in said["README.md"],
+            "deploy/grafana/requests.json" in said,
+            "deploy/prometheus/requests.yaml" in said,
+            "FLASK_METRICS_TOKEN" in said[".env.example"],
+            "multiprocess" in said["gunicorn.conf.py"],
+            '"prometheus-client' in said["pyproject.toml"],
+        ],
         "celery": [
             '"celery' in said["pyproject.toml"],
             "celery --app" in said["Makefile"],
@@ -275,6 +316,16 @@ def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) ->
             "seed.init_app" in factory,
             "tests/notes/test_api.py" in said,
             "notes/" in said["README.md"],
+        ],
+        "github": [
+            ".github/workflows/ci.yml" in said,
+            "docs/github.md" in said,
+            "docs/github.md" in said["README.md"],
+        ],
+        "gitlab": [
+            ".gitlab-ci.yml" in said,
+            "docs/gitlab.md" in said,
+            "docs/gitlab.md" in said["README.md"],
         ],
     }
     for part, found in places.items():

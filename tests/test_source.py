@@ -11,6 +11,7 @@ import jinja2
 import pytest
 import space
 import yaml
+from declared import PLACEHOLDER
 from helpers import ROOT, files
 from jinja2 import meta, nodes
 
@@ -20,6 +21,8 @@ TOGGLED = [name for name in NAMES if name.endswith(".jinja")]
 # Files in which the parts of a service meet, and how many toggles each may have (spec/6).
 MEETING_PLACES = {
     "template/src/{{ package_name }}/__init__.py.jinja": 30,
+    # One entry a line, sorted: what belongs to one part cannot stand together.
+    "template/pyproject.toml.jinja": 30,
     **dict.fromkeys(
         [
             "template/.env.example.jinja",
@@ -36,7 +39,6 @@ MEETING_PLACES = {
             # And all checks and conventions in these.
             "template/tests/test_checks.py.jinja",
             "template/tests/test_conventions.py.jinja",
-            "template/pyproject.toml.jinja",
             "template/src/{{ package_name }}/config.py.jinja",
             "template/tests/conftest.py.jinja",
         ],
@@ -47,7 +49,6 @@ TOGGLE = re.compile(
     r"^\s*# @(if|elif|for) \S.*\S$|^\s*# @(else|endif|endfor|raw|endraw|include .*\S)$"
 )
 OPENING = ("# @if", "# @for", "# @raw")
-PLACEHOLDER = re.compile(r"(?<!\$)\{\{ .*? -?\}\}")
 
 
 def text(name: str) -> str:

@@ -17,6 +17,8 @@ from flask.cli import with_appcontext
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+# What an answer for machines has: it is not guessed at, and not kept.
+HEADERS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 _CACHE_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +54,7 @@ class Probes:
         path = environ["PATH_INFO"]
         if path not in ("/livez", "/readyz"):
             return self.wsgi_app(environ, start)
-        headers = [("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
+        headers = [*HEADERS]
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             start("405 Method Not Allowed", [*headers, ("Allow", "GET, HEAD")])
             return []

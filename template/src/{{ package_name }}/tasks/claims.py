@@ -41,7 +41,8 @@ class Claim:
 
     def keep(self, result: Any) -> None:
         """Take what the task returned; raises TypeError or ValueError for what is no JSON."""
-        written(result)
+        if result is not None:
+            written(result)
         self.result = result
 
     def again(self) -> None:
