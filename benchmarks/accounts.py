@@ -26,11 +26,11 @@ import http.client
 import json
 import secrets
 import socketserver
-import statistics
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import load
 from load import Ask
@@ -44,7 +44,7 @@ from rendered import (
     new_database,
     prepare,
 )
-from table import Row, head, in_turns, line
+from table import Row, in_turns, line, parse, report
 
 AUTH = "/api/v1/auth"
 NOTES = "/api/v1/notes"
@@ -138,7 +138,7 @@ class Post(socketserver.ThreadingTCPServer):
 
 def main() -> int:
     options = _options()
-    told = []
+    told = f"{options.tries} tries of each address, {options.turns} turns, load by threads."
     try:
         clear()
         with contextlib.ExitStack() as stack:
@@ -146,17 +146,15 @@ def main() -> int:
             services = {
                 name: stack.enter_context(_filled(name, options.tries, port)) for name in SERVICES
             }
-            print(head("against"), flush=True)
-            for question in QUESTIONS:
-                told.append(_asked(services, *question, options.tries))
-                print(told[-1], flush=True)
-            for row in _rows(services, options):
-                print(row, flush=True)
+            rows = _rows(services, options)
+            rows = report(
+                rows, title="Accounts", reference="against", told=told, write=options.write
+            )
     except (AwayError, UnusableError, load.NotOkError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    print(f"\n{options.tries} tries of each address, {options.turns} turns, load by threads.")
-    telling = [row.title for row in told if not LEAST <= _ratio(row) <= MOST]
+    asked = rows[: len(QUESTIONS)]
+    telling = [row.title for row in asked if not LEAST <= row.ratios[1] <= MOST]
     for title in telling:
         sys.stderr.write(f"{title}: not within {LEAST} to {MOST}.\n")
     return 1 if telling else 0
@@ -165,10 +163,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tries", type=int, default=100, help="with each kind of address (100)")
-    parser.add_argument("--turns", type=int, default=20, help="turns of each measurement (20)")
-    options = parser.parse_args()
-    if options.turns < 2:
-        parser.error("--turns must be 2 or more.")
+    options = parse(parser, turns=20)
     if options.tries < FEWEST_TRIES:
         parser.error(f"--tries must be {FEWEST_TRIES} or more.")
     return options
@@ -199,7 +194,9 @@ def _filled(name: str, users: int, mail_port: int) -> Iterator[Rendered]:
         yield rendered
 
 
-def _rows(services: dict[str, Rendered], options: argparse.Namespace) -> Iterator[str]:
+def _rows(services: dict[str, Rendered], options: argparse.Namespace) -> Iterator[Any]:
+    for question in QUESTIONS:
+        yield _asked(services, *question, options.tries)
     yield from _log_in(services["jwt"])
     with contextlib.ExitStack() as stack:
         ports = {name: stack.enter_context(services[name].served("service")) for name in LISTED}
@@ -225,12 +222,6 @@ def _asked(services: dict[str, Rendered], path: str, name: str, status: int, tri
     return Row(title, unknown, known, f"{LEAST:.2f} to {MOST:.2f}", decimals=1)
 
 
-def _ratio(row: Row) -> float:
-    """Return the median that the table has."""
-    pairs = zip(row.service, row.reference, strict=True)
-    return statistics.median(known / unknown for known, unknown in pairs)
-
-
 def _ask(path: str, status: int, who: str) -> Answered:
     body = {"email": who} | ({"password": "no, not this one"} if status == 401 else {})
     return Answered(f"{AUTH}/{path}", json.dumps(body), expected=status)
@@ -246,7 +237,7 @@ def _log_in(service: Rendered) -> Iterator[str]:
     yield line(title, f"{before:.0f}", f"{after:.0f}", f"{after / before:.2f}", "")
 
 
-def _lists(ports: dict[str, int], turns: int) -> Iterator[str]:
+def _lists(ports: dict[str, int], turns: int) -> Iterator[Row]:
     asks = {"none": Answered(NOTES)}
     asks |= {
         auth: Answered(NOTES, headers=(_header(ports[auth], way),))
@@ -255,7 +246,7 @@ def _lists(ports: dict[str, int], turns: int) -> Iterator[str]:
     rate = in_turns(turns, [*asks], lambda auth: _rate(ports[auth], asks[auth]))
     for auth, (_, budget) in LOGINS.items():
         title = f"GET {NOTES}, gunicorn, {auth} against anonymous (requests/s)"
-        yield f"{Row(title, rate['none'], rate[auth], budget)}"
+        yield Row(title, rate["none"], rate[auth], budget)
 
 
 def _rate(port: int, ask: Ask) -> float:

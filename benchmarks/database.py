@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 import load
 from load import Ask
 from rendered import HOST, AwayError, Rendered, UnusableError, clear, new_database, prepare
-from table import Row, head, in_turns, line
+from table import Row, in_turns, line, parse, report
 
 FEW = 1_000
 REQUESTS_A_TURN = 100
@@ -70,7 +70,7 @@ def main() -> int:
     try:
         clear()
         with contextlib.closing(_rows(options)) as rows:
-            return _print(rows, options.turns)
+            return _report(rows, options)
     except (UnusableError, load.NotOkError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -81,14 +81,11 @@ def _options() -> argparse.Namespace:
     every = ",".join(DATABASES)
     parser.add_argument("--databases", default=every, help=every)
     parser.add_argument("--rows", type=int, default=1_000_000, help="the many notes (1000000)")
-    parser.add_argument("--turns", type=int, default=10, help="turns of each measurement (10)")
     for name in SERVERS:
         parser.add_argument(f"--{name}", metavar="URL", help="where its server is")
-    options = parser.parse_args()
+    options = parse(parser, turns=10)
     if not set(options.databases.split(",")) <= set(DATABASES):
         parser.error(f"--databases are some of {every}.")
-    if options.turns < 2:
-        parser.error("--turns must be 2 or more.")
     if options.rows <= FEW:
         parser.error(f"--rows must be more than {FEW}.")
     for name in SERVERS:
@@ -97,17 +94,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _print(rows: Iterator[str], turns: int) -> int:
-    """Print each row as soon as it is measured."""
-    first = next(rows, None)
-    if first is None:
-        sys.stderr.write("No database answers, so there is nothing to measure.\n")
-        return 2
-    print(head("against"), first, sep="\n", flush=True)
-    for row in rows:
-        print(row, flush=True)
-    print(f"\n{turns} turns, load by {load.tool()}.")
-    return 0
+def _report(rows: Iterator[str], options: argparse.Namespace) -> int:
+    told = f"{options.turns} turns, load by {load.tool()}."
+    if report(rows, title="A database", reference="against", told=told, write=options.write):
+        return 0
+    sys.stderr.write("No database answers, so there is nothing to measure.\n")
+    return 2
 
 
 def _rows(options: argparse.Namespace) -> Iterator[str]:

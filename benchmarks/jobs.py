@@ -26,38 +26,31 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import load
 from load import Ask
 from queues import BARE, LOADED, PROCESSES, QUEUES, Queue, held_up, new_queue
 from rendered import HOST, AwayError, Program, UnusableError, clear
-from table import Row, head, in_turns
+from table import Row, in_turns, parse, report
 
-# Who asks for jobs: a script for a bare queue, or a view of the service.
-MESSAGE, ROW = "/message", "/row"
+# What is sent: by a bare queue, and by the service without a row and with one.
+MESSAGE, ROW = "message", "row"
 SUBJECTS = (BARE, LOADED, MESSAGE, ROW)
 NONE = Ask("/plain")
 OURS = {MESSAGE: "without a row", ROW: "with a row"}
 # What is compared, and the budget of a job without a row.
 BARES = {BARE: ("bare", ""), LOADED: ("bare with the same imports", ">= 0.90")}
 DATABASES = ("postgresql", "mysql", "sqlite")
-# RQ makes a process for each job.
-SHARE_OF_RQ = 5
+# RQ makes a process for each job, and rows are written for each.
+SLOWER = {"rq": 10, ROW: 4}
+SLOWEST = SLOWER["rq"] * SLOWER[ROW]
+# Requests of a turn.
+ASKS = 100
 # A worker that has done these takes no more memory for the next ones.
 SOME_JOBS = 20
 MEMORY_TURNS = 3
-SECONDS_TO_ASK = 300
-
-
-@dataclass(frozen=True)
-class Turn:
-    """The jobs a second of a turn, and the p95 of requests for none and for one."""
-
-    rate: float
-    none: float
-    one: float
+SECONDS_TO_ASK = 60
 
 
 def main() -> int:
@@ -66,7 +59,7 @@ def main() -> int:
     try:
         clear()
         with contextlib.closing(_rows(options)) as rows:
-            return _print(rows, options)
+            return _report(rows, options)
     except (UnusableError, load.NotOkError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -77,30 +70,23 @@ def _options() -> argparse.Namespace:
     every = ",".join(QUEUES)
     parser.add_argument("--queues", default=every, help=every)
     parser.add_argument("--database", choices=DATABASES, default=DATABASES[0], help="of rows")
-    parser.add_argument("--jobs", type=int, default=500, help="of a turn, a fifth with RQ (500)")
-    parser.add_argument("--turns", type=int, default=10, help="turns of each measurement (10)")
-    options = parser.parse_args()
+    told = "of a turn (1000); a tenth with RQ, and a quarter with rows"
+    parser.add_argument("--jobs", type=int, default=1000, help=told)
+    options = parse(parser, turns=10)
     if not set(options.queues.split(",")) <= set(QUEUES):
         parser.error(f"--queues are some of {every}.")
-    if options.turns < 2:
-        parser.error("--turns must be 2 or more.")
-    if options.jobs < SHARE_OF_RQ:
-        parser.error(f"--jobs must be {SHARE_OF_RQ} or more.")
+    if options.jobs < SLOWEST:
+        parser.error(f"--jobs must be {SLOWEST} or more.")
     return options
 
 
-def _print(rows: Iterator[Row], options: argparse.Namespace) -> int:
-    """Print each row as soon as it is measured."""
-    first = next(rows, None)
-    if first is None:
-        sys.stderr.write("No queue has what it needs, so there is nothing to measure.\n")
-        return 2
-    print(head("against"), first, sep="\n", flush=True)
-    for row in rows:
-        print(row, flush=True)
-    turns = f"{options.turns} turns of {options.jobs} jobs (RQ: a fifth)"
-    print(f"\n{turns}, rows in {options.database}.")
-    return 0
+def _report(rows: Iterator[Row], options: argparse.Namespace) -> int:
+    turns = f"{options.turns} turns of {options.jobs} jobs (a tenth with RQ, a quarter with rows)"
+    told = f"{turns}, rows in {options.database}."
+    if report(rows, title="A job", reference="against", told=told, write=options.write):
+        return 0
+    sys.stderr.write("No queue has what it needs, so there is nothing to measure.\n")
+    return 2
 
 
 def _rows(options: argparse.Namespace) -> Iterator[Row]:
@@ -108,7 +94,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
     for name in options.queues.split(","):
         try:
             with new_queue(name, options.database) as queue:
-                jobs = options.jobs // (SHARE_OF_RQ if queue.workers == "rq" else 1)
+                jobs = options.jobs // SLOWER.get(queue.workers, 1)
                 queues = dict.fromkeys(OURS, queue) | {bare: queue.bare(bare) for bare in BARES}
                 yield from _speed(queues, jobs, options.turns)
                 yield from _memory(queues, min(options.turns, MEMORY_TURNS))
@@ -123,30 +109,41 @@ def _speed(queues: dict[str, Queue], jobs: int, turns: int) -> Iterator[Row]:
         each_once = {queue.whose: queue for queue in queues.values()}
         workers = {who: stack.enter_context(queue.worker()) for who, queue in each_once.items()}
         port = stack.enter_context(service.served("asking"))
-        measure = partial(_turn, queues, workers, port, jobs)
-        took = in_turns(turns, SUBJECTS, measure)
-    rate = {subject: [turn.rate for turn in turns] for subject, turns in took.items()}
+        rate = in_turns(turns, SUBJECTS, partial(_rate, queues, workers, jobs))
+        ours = workers[service.whose]
+        asked = in_turns(turns, tuple(OURS), partial(_asked, service, ours, port))
     for subject, which in OURS.items():
         for bare, (against, budget) in BARES.items():
             title = f"{service.name}: {which}, against {against} (jobs/s)"
             yield Row(title, rate[bare], rate[subject], budget if subject == MESSAGE else "")
     for subject, which in OURS.items():
-        none, one = zip(*((turn.none, turn.one) for turn in took[subject]), strict=True)
+        none, one = zip(*asked[subject], strict=True)
         title = f"{service.name}: ask for one {which}, gunicorn, p95 against none (ms)"
         yield Row(title, list(none), list(one), "", decimals=2)
 
 
-def _turn(
-    queues: dict[str, Queue], workers: dict[str, Program], port: int, jobs: int, subject: str
-) -> Turn:
-    """Let a worker find jobs that wait, and measure until the last one is done."""
+def _rate(queues: dict[str, Queue], workers: dict[str, Program], jobs: int, subject: str) -> float:
+    """Return how many jobs a second a worker does that finds them waiting."""
+    jobs //= SLOWER.get(subject, 1)
     queue = queues[subject]
     worker, expected = workers[queue.whose], _expected(queue, subject, jobs)
     with held_up(worker):
-        none, one = _ask(queue, port, subject, jobs)
+        _send(queue, subject, jobs)
         start = time.time()
     queue.wait(worker, expected)
-    return Turn(jobs / (queue.done.stat().st_mtime - start), none, one)
+    return jobs / (queue.done.stat().st_mtime - start)
+
+
+def _asked(queue: Queue, worker: Program, port: int, subject: str) -> tuple[float, float]:
+    """Return the p95 of requests for no job and for one, in milliseconds."""
+    expected = _expected(queue, subject, ASKS)
+    asks = [NONE, Ask(f"/{subject}")] * ASKS
+    with held_up(worker):
+        taken = load.latencies(HOST, {port: asks}, SECONDS_TO_ASK)[port]
+    if len(taken) < len(asks):
+        raise UnusableError(f"{subject}: {ASKS} jobs take too long to ask for.")
+    queue.wait(worker, expected)
+    return load.p95(taken[::2]), load.p95(taken[1::2])
 
 
 def _expected(queue: Queue, subject: str, jobs: int) -> tuple[int, int]:
@@ -155,16 +152,12 @@ def _expected(queue: Queue, subject: str, jobs: int) -> tuple[int, int]:
     return done + jobs, rows + (jobs if subject == ROW else 0)
 
 
-def _ask(queue: Queue, port: int, subject: str, jobs: int) -> tuple[float, float]:
-    """Ask for jobs; return the p95 of requests for none and for one, in milliseconds."""
+def _send(queue: Queue, subject: str, jobs: int) -> None:
+    """Send jobs by a script: of the bare queue, or of the service."""
     if subject in BARES:
         queue.run(f"bare_{queue.workers}.py", str(jobs))
-        return 0, 0
-    asks = [NONE, Ask(subject)] * jobs
-    taken = load.latencies(HOST, {port: asks}, SECONDS_TO_ASK)[port]
-    if len(taken) < len(asks):
-        raise UnusableError(f"{subject}: {jobs} jobs take too long to ask for.")
-    return load.p95(taken[::2]), load.p95(taken[1::2])
+    else:
+        queue.run("asking.py", "send", subject, str(jobs))
 
 
 def _memory(queues: dict[str, Queue], turns: int) -> Iterator[Row]:
@@ -178,9 +171,7 @@ def _memory(queues: dict[str, Queue], turns: int) -> Iterator[Row]:
 def _megabytes(queue: Queue, subject: str) -> float:
     """Return the memory of a new worker that has done some jobs."""
     expected = _expected(queue, subject, SOME_JOBS)
-    served = contextlib.nullcontext(0) if subject in BARES else queue.served("asking")
-    with served as port:
-        _ask(queue, port, subject, SOME_JOBS)
+    _send(queue, subject, SOME_JOBS)
     with queue.worker() as worker:
         queue.wait(worker, expected)
         return queue.memory(worker)

@@ -16,6 +16,7 @@ from rendered import (
     Rendered,
     UnusableError,
     databases,
+    megabytes,
     new_broker,
     new_database,
     prepare,
@@ -102,13 +103,10 @@ class Queue(Rendered):
             raise UnusableError(f"{self.name}: {self.counts()} jobs and rows, not {expected}.")
 
     def memory(self, worker: Program) -> float:
-        """Return the MiB of all processes of a worker that has nothing to do.
-
-        What processes share counts in parts (PSS).
-        """
-        pid, idle = worker.process.pid, PROCESSES[self.workers]
-        worker.until(lambda: len(_processes(pid)) == idle, "nothing to do", SECONDS_TO_END)
-        return sum(_megabytes(each) for each in _processes(pid))
+        """Return the MiB of all processes of a worker that has nothing to do."""
+        idle = PROCESSES[self.workers]
+        worker.until(lambda: len(worker.pids()) == idle, "nothing to do", SECONDS_TO_END)
+        return sum(map(megabytes, worker.pids()))
 
 
 @contextlib.contextmanager
@@ -131,14 +129,3 @@ def held_up(worker: Program) -> Iterator[None]:
         yield
     finally:
         os.kill(worker.process.pid, signal.SIGCONT)
-
-
-def _processes(pid: int) -> list[int]:
-    """Return a process, and those that it has begun."""
-    begun = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
-    return [pid, *map(int, begun.split())]
-
-
-def _megabytes(pid: int) -> float:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-    return int(text.partition("\nPss:")[2].split()[0]) / 1024

@@ -67,6 +67,18 @@ class Program:
         except AssertionError as error:
             raise UnusableError(f"{error}: {_last_line(self.log)}") from error
 
+    def pids(self) -> list[int]:
+        """Return the process, and those that it has begun."""
+        pid = self.process.pid
+        begun = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+        return [pid, *map(int, begun.split())]
+
+
+def megabytes(pid: int) -> float:
+    """Return the memory of a process; what processes share counts in parts (PSS)."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    return int(text.partition("\nPss:")[2].split()[0]) / 1024
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -117,6 +129,12 @@ class Rendered:
     @contextlib.contextmanager
     def served(self, module: str) -> Iterator[int]:
         """Serve an app of `baselines/` on the port that is returned."""
+        with self.serving(module) as (_, port):
+            yield port
+
+    @contextlib.contextmanager
+    def serving(self, module: str) -> Iterator[tuple[Program, int]]:
+        """Serve an app of `baselines/`: return its server, and the port."""
         port = helpers.free_port()
         here = make_url(f"http://127.0.0.1:{port}")
         command = ["gunicorn", f"{module}:create_app()", *SETTINGS, f"--bind=127.0.0.1:{port}"]
@@ -124,7 +142,7 @@ class Rendered:
         folder = BASELINES if module.startswith("bare") else self.service
         with self.started(f"gunicorn-{module}-{port}", *command, folder=folder) as server:
             server.until(lambda: brokers.listens(here), "gunicorn answers", SECONDS_TO_START)
-            yield port
+            yield server, port
 
     @contextlib.contextmanager
     def started(self, name: str, *command: str, folder: Path) -> Iterator[Program]:

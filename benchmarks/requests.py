@@ -20,7 +20,7 @@ from pathlib import Path
 
 import load
 from rendered import HOST, Rendered, UnusableError, clear, prepare
-from table import Row, head, in_turns
+from table import Row, in_turns, parse, report
 
 CONNECTIONS = 8
 SECONDS_A_TURN = 1
@@ -58,8 +58,8 @@ def main() -> int:
         Row("GET /api/v1/about, CPU in process (µs)", cpu[BARE], cpu[ABOUT], ""),
         Row("GET /api/v1/about, gunicorn (requests/s)", rate[BARE], rate[ABOUT], ">= 0.65"),
     )
-    print(head("bare Flask"), *rows, sep="\n")
-    print(f"\n{options.turns} turns, load by {load.tool()}.")
+    told = f"{options.turns} turns, load by {load.tool()}."
+    report(rows, title="A request", reference="bare Flask", told=told, write=options.write)
     return 0
 
 
@@ -67,11 +67,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--service", type=Path, help="a rendered service, not the defaults")
     parser.add_argument("--python", type=Path, help="its Python, not that of a new environment")
-    parser.add_argument("--turns", type=int, default=20, help="turns of each view (20)")
-    options = parser.parse_args()
-    if options.turns < 2:
-        parser.error("--turns must be 2 or more.")
-    return options
+    return parse(parser, turns=20)
 
 
 def _microseconds(rendered: Rendered, view: View) -> float:

@@ -2,13 +2,15 @@
 
 `python asking.py prepare <queue>` makes the schema, and prints in JSON with which settings a
 bare queue of that name is the same. `python asking.py libraries` prints what the service's
-worker has imported of others.
+worker has imported of others, and `python asking.py send <message|row> <jobs>` asks for jobs.
 """
 
 import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import service
@@ -22,19 +24,30 @@ PACKAGE = os.environ["BENCHMARK_PACKAGE"]
 
 def create_app() -> Flask:
     app = service.create_app()
-    tasks = importlib.import_module(f"{PACKAGE}.tasks")
-
-    def message() -> dict[str, str]:
-        tasks.enqueue(job, durable=False)
-        return plain()
-
-    def row() -> dict[str, str]:
-        tasks.start(job)
-        return plain()
-
-    app.add_url_rule("/message", view_func=message)
-    app.add_url_rule("/row", view_func=row)
+    for name, ask in _ways().items():
+        app.add_url_rule(f"/{name}", name, partial(_answer, ask))
     return app
+
+
+def send(way: str, jobs: str) -> None:
+    with service.create_app().app_context():
+        ask = _ways()[way]
+        for _ in range(int(jobs)):
+            ask()
+
+
+def _ways() -> dict[str, Callable[[], object]]:
+    """Return how a job is asked for, without a row and with one."""
+    tasks = importlib.import_module(f"{PACKAGE}.tasks")
+    return {
+        "message": partial(tasks.enqueue, job, durable=False),
+        "row": partial(tasks.start, job),
+    }
+
+
+def _answer(ask: Callable[[], object]) -> dict[str, str]:
+    ask()
+    return plain()
 
 
 def prepare(queue: str) -> dict[str, Any]:
@@ -65,4 +78,5 @@ def libraries() -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"prepare": prepare, "libraries": libraries}[sys.argv[1]](*sys.argv[2:])))
+    scripts = {"prepare": prepare, "libraries": libraries, "send": send}
+    print(json.dumps(scripts[sys.argv[1]](*sys.argv[2:])))
