@@ -568,6 +568,11 @@ def test_compose_replaces_the_service_under_load(
         assert "# New." in code
     assert upstream.read_text() == shipped
     assert "next" not in compose("ps", "--all", "--services").split()
+    change(service.folder / "deploy" / "nginx.conf", "server_tokens off;", "server_tokens on off;")
+    assert "still leads where it did" in compose.run(*command.split(), expect=1)
+    assert upstream.read_text() == shipped
+    assert front_of(compose).ask("GET", "/api/v1/about").status == 200
+    compose("--profile=next", "rm", "--force", "--stop", "next")
     compose("stop", "web")
     assert "web is not healthy" in compose.run(*command.split(), expect=1)
     assert "next" not in compose("ps", "--all", "--services").split()

@@ -270,7 +270,13 @@ def test_unknown_names_get_no_answer(shipped: Nginx, client: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"]
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n",
+    ],
 )
 def test_nonsense_gets_no_answer(shipped: Nginx, sent: bytes) -> None:
     """At neither port, as no name that is known was asked for."""
@@ -279,6 +285,7 @@ def test_nonsense_gets_no_answer(shipped: Nginx, sent: bytes) -> None:
             connection.sendall(sent)
             with pytest.raises(ConnectionResetError):
                 connection.recv(1000)
+    assert shipped.lines()[-1]["client"] == "127.0.0.1"
 
 
 def plainly(port: int, host: str, path: str) -> Answer:

@@ -146,6 +146,22 @@ def test_secrets_are_made(rendered: Rendered, answers: space.Answers, tmp_path: 
     assert not (service / ".env").exists()
 
 
+def test_half_a_certificate_is_refused(rendered: Rendered, tmp_path: Path) -> None:
+    """And a key that is a link to elsewhere stays as private as it is there."""
+    service = rendered(space.presets()[0])
+    made = {"SECRETS_FOLDER": str(tmp_path / "made")}
+    command = ("sh", "deploy/secrets.sh")
+    run(*command, "a" * 63 + ".example.com", cwd=service, **made)
+    key, kept = tmp_path / "made" / "tls_key", tmp_path / "kept"
+    key.rename(kept)
+    assert "add the other" in run(*command, cwd=service, expect=1, **made)
+    assert not key.exists()
+    kept.chmod(0o600)
+    key.symlink_to(kept)
+    run(*command, cwd=service, **made)
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
 def parse(name: str, text: str) -> Any:
     """Return the content of a file as its language reads it."""
     if name.endswith(".py"):

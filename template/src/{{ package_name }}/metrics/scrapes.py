@@ -41,7 +41,10 @@ class Scrapes:
         def start_unkept(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             return start(status, [*headers, *HEADERS], *error)
 
-        return self.tell(environ, start_unkept)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return self.tell(environ, start_unkept)
+        self.tell({**environ, "REQUEST_METHOD": "GET"}, start_unkept)
+        return []
 
     def is_shown_by(self, environ: WSGIEnvironment) -> bool:
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")

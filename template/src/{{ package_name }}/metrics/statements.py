@@ -11,6 +11,7 @@ from flask import Flask
 from prometheus_client import Gauge, Histogram
 from sqlalchemy import Engine, ExceptionContext, Pool, event
 
+from ..database.dialect import dialect
 from .counts import registry
 
 _KINDS = frozenset(["DELETE", "INSERT", "SELECT", "UPDATE"])
@@ -19,7 +20,8 @@ _KINDS = frozenset(["DELETE", "INSERT", "SELECT", "UPDATE"])
 def init_app(app: Flask) -> None:
     size = app.config["DATABASE_POOL_SIZE"]
     limit = size + app.config["DATABASE_POOL_OVERFLOW"] if size else inf  # 0 is no pool at all.
-    _connections("_limit", "Connections to the database that may be open.").set(limit)
+    pools = 1 + len(dialect.settings(app.config).get("SQLALCHEMY_BINDS", ()))
+    _connections("_limit", "Connections to the database that may be open.").set(limit * pools)
     _watch_every_engine()
 
 
@@ -48,11 +50,22 @@ def _watch_every_engine() -> None:
     used = _connections("_used", "Connections to the database that are in use.")
     event.listen(Pool, "connect", lambda *_: opened.inc())
     event.listen(Pool, "close", lambda *_: opened.dec())
-    event.listen(Pool, "checkout", lambda *_: used.inc())
-    event.listen(Pool, "checkin", lambda *_: used.dec())
+    event.listen(Pool, "checkout", lambda _, record, __: _take(record, used))
+    event.listen(Pool, "checkin", lambda _, record: _give_back(record, used))
     event.listen(Engine, "before_cursor_execute", _begin)
     event.listen(Engine, "after_cursor_execute", _end)
     event.listen(Engine, "handle_error", _fail)
+
+
+def _take(record: Any, used: Gauge) -> None:
+    record.record_info["counted"] = True
+    used.inc()
+
+
+def _give_back(record: Any, used: Gauge) -> None:
+    """Count it only if it was taken: one that never came to be is given back as well."""
+    if record.record_info.pop("counted", False):
+        used.dec()
 
 
 def _begin(*args: Any) -> None:
