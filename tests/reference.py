@@ -103,7 +103,7 @@ def questions() -> str:
         for preset in space.CHOICES["preset"]
         if preset != "custom"
     }
-    parts = ["surface", "database", "auth"]
+    parts = ["surface", "database", "auth", "workers"]
     presets = [
         [preset, *(chosen[part] for part in parts), ", ".join(chosen["features"]) or "none"]
         for preset, chosen in made.items()
@@ -115,6 +115,9 @@ def questions() -> str:
         "A preset answers the questions about parts, and the answers are recorded:",
         table(["preset", *parts, "features"], presets),
         "Any answer can be given beside a preset: `-d preset=minimal -d database=sqlite`.",
+        "## What does not go together",
+        "Copier refuses it with the name of the rule and writes nothing:",
+        table(["rule", "why", "way out"], rules()),
     )
 
 
@@ -132,11 +135,37 @@ def default(key: str) -> str:
 
 
 def asked(question: dict[str, Any]) -> str:
-    conditions = {True: "always", False: "never"}
-    return conditions.get(question.get("ask", True), "with preset `custom`")
+    condition = question.get("ask", True)
+    if isinstance(condition, bool):
+        return "always" if condition else "never"
+    needed = re.findall(r"(\w+) (==|!=) '(\w+)'", condition)
+    words = {"==": "is", "!=": "is not"}
+    return "when " + ", ".join(f"`{key}` {words[sign]} `{value}`" for key, sign, value in needed)
+
+
+def rules() -> list[list[str]]:
+    """Return what does not go together: each rule of `copier.yml`, its reason and the way out."""
+    text = (ROOT / "copier.yml").read_text(encoding="utf-8")
+    found = re.findall(r"^    ([a-z]+(?:-[a-z]+)+): (.+)$", text, re.M)
+    return [[code(rule), *said.split("; ")] for rule, said in found]
 
 
 # --- Settings ----------------------------------------------------------------------------
+
+
+OTHERS = [
+    ["`APP_ENV`", "everything", "which defaults: `production`, `development` or `testing`"],
+    ["`PORT`", "gunicorn, `make run`", "the port: 8000"],
+    [
+        "`WEB_CONCURRENCY`",
+        "gunicorn",
+        "processes: by default two for each processor and one more, at most 8",
+    ],
+    ["`GUNICORN_CMD_ARGS`", "gunicorn", "what else is to be otherwise than in `gunicorn.conf.py`"],
+    ["`TEST_DATABASE_URL`", "the tests", "the database that they empty; its name has `test` in it"],
+    ["`COMPOSE_PROJECT_NAME`", "compose", "the name of its containers and volumes"],
+    ["`SECRETS_FOLDER`", "compose, `deploy/secrets.sh`", "where the files with secrets are"],
+]
 
 
 def settings() -> str:
@@ -153,6 +182,8 @@ def settings() -> str:
         "no default.",
         "## Settings by part",
         links([("Every service", first), *sorted(listed.items())]),
+        "## Variables that are no settings",
+        table(["variable", "who reads it", "what it says"], OTHERS),
     )
 
 
@@ -314,13 +345,22 @@ def sentence(path: Path) -> str:
     return first if first.endswith(".") or not rest else f"{first} …"
 
 
+# Of what two pages are about, one is in each service.
+WHERE = {
+    **dict.fromkeys(["jobs", "queue", "retries"], "with a database"),
+    **dict.fromkeys(["jobs-on-redis", "queue-on-redis", "retries-on-redis"], "without a database"),
+    "mail-after": "without workers",
+    "mail-jobs": "with workers",
+}
+
+
 def service_pages() -> str:
     """Return the list of all pages that services have of their own."""
     titles = Counter(map(declared.title, declared.service_pages()))
     entries = []
     for each in declared.service_pages():
         title, name = declared.title(each), each.name.partition(".")[0]
-        known_as = title if titles[title] == 1 else f"{title} ({name})"
+        known_as = title if titles[title] == 1 else f"{title}, {WHERE[name]}"
         entries.append((known_as, relative(each, WRITTEN / "service")))
     return page(
         "Pages of a service",

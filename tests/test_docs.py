@@ -53,7 +53,7 @@ RUN_BY = {
     ("docs/how-to/update.md", "make update"): "test_make_update",
     (
         "docs/how-to/update.md",
-        "uvx copier update --defaults --vcs-ref=:current: -d 'features=[]'",
+        "uvx copier update --defaults --vcs-ref=:current: -d 'features=[metrics]'",
     ): "test_drop_the_example",
     (
         "template/README.md.jinja",
@@ -305,6 +305,7 @@ def test_drop_the_example(template: Path, tmp_path: Path, prove: Callable[[str],
     commit(service, "Start")
     run("sh", "-ec", block("docs/how-to/update.md", "uvx copier update"), cwd=service)
     assert not list(service.glob("src/*/notes/*.py"))
+    assert list(service.glob("src/*/metrics/*.py"))
     told = (ROOT / "template" / "README.md.jinja").read_text(encoding="utf-8")
     example = told.partition("# @if has_example")[2].partition("# @endif")[0]
     for command in re.findall(r"`(make [^`]*)`", example):

@@ -193,7 +193,7 @@ def limits_are_on(settings: checks.Settings) -> Iterator[tuple[str, str]]:
 
 
 @checks.of_the_app("S019", "warning")
-def store_is_shared(app: Flask) -> Iterator[tuple[str, str]]:
+def limits_are_shared(app: Flask) -> Iterator[tuple[str, str]]:
     if app.config["RATELIMIT_STORAGE_URI"] == "memory://":
         message = "Each process counts for itself: four let four times the limits through."
         yield message, "Divide the limits by the number of processes."

@@ -206,7 +206,7 @@ def mail_settings(settings: checks.Settings) -> Iterator[tuple[str, str]]:
 
 
 @checks.of_settings("S032", "warning")
-def mail_that_stays_or_can_be_read(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def mails_leave_encrypted(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if settings["MAIL_BACKEND"] != "smtp":
         yield "FLASK_MAIL_BACKEND is not smtp: no mail leaves.", "Leave it out."
     elif _is_in_the_clear(settings):

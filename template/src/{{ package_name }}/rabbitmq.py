@@ -12,12 +12,12 @@ _FORM = "Write it as amqps://user:password@host:5671/vhost"
 
 
 @checks.of_settings("S021", everywhere=True)
-def url_is_one(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def rabbitmq_url(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if not urls.is_one(settings["RABBITMQ_URL"], "amqp", "amqps"):
         yield "FLASK_RABBITMQ_URL is not set, or no URL.", _FORM
 
 
 @checks.of_settings("S021", "warning")
-def it_is_private(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def rabbitmq_is_private(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if urls.is_open(settings["RABBITMQ_URL"], "amqp"):
         yield "FLASK_RABBITMQ_URL names no password, and no encryption.", _FORM

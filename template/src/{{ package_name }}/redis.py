@@ -17,12 +17,12 @@ _FORM = "Write it as rediss://user:password@host:6379/0"
 
 
 @checks.of_settings("S021", everywhere=True)
-def url_is_one(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def redis_url(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if not urls.is_one(settings["REDIS_URL"], "redis", "rediss"):
         yield "FLASK_REDIS_URL is not set, or no URL.", _FORM
 
 
 @checks.of_settings("S021", "warning")
-def it_is_private(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def redis_is_private(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if urls.is_open(settings["REDIS_URL"], "redis"):
         yield "FLASK_REDIS_URL names no password, and no encryption.", _FORM

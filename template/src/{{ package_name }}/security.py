@@ -104,7 +104,7 @@ def secret_key(settings: checks.Settings) -> Iterator[tuple[str, str]]:
 
 
 @checks.of_settings("S002")
-def secret_keys_of_before(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def old_secret_keys(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     keys = settings["SECRET_KEY_FALLBACKS"]
     if settings["SECRET_KEY"] in keys or any(map(can_be_guessed, keys)):
         hint = "Keep in it what was FLASK_SECRET_KEY, or will be, and nothing else."

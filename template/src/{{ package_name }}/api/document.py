@@ -102,7 +102,7 @@ def component(status: int) -> str:
 
 
 @checks.of_settings("S026", "warning")
-def document_is_kept(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def openapi_is_private(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     if settings["OPENAPI_URL_PREFIX"] is not None:
         hint = "Leave it out, or silence this if the API is for everybody."
         yield "FLASK_OPENAPI_URL_PREFIX is set: anybody can read what there is to call.", hint

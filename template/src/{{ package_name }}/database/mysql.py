@@ -174,7 +174,7 @@ def has_words(column: Any, words: Sequence[str]) -> ColumnElement[bool]:
 
 
 @checks.of_settings("S017", "warning")
-def risks(ours: checks.Settings) -> Iterator[tuple[str, str]]:
+def connection_is_private(ours: checks.Settings) -> Iterator[tuple[str, str]]:
     return server.risks(ours, _is_private, "Add ?ssl_ca= and the file of its authority")
 
 

@@ -151,7 +151,7 @@ def has_words(column: ColumnElement[str], words: Sequence[str]) -> ColumnElement
 
 
 @checks.of_settings("S017", "warning")
-def risks(ours: checks.Settings) -> Iterator[tuple[str, str]]:
+def connection_is_private(ours: checks.Settings) -> Iterator[tuple[str, str]]:
     return server.risks(ours, _is_private, "Add ?sslmode=verify-full")
 
 

@@ -141,7 +141,7 @@ def has_words(texts: ColumnElement[str], words: Sequence[str]) -> ColumnElement[
 
 
 @checks.of_settings("S017")
-def kept(ours: checks.Settings) -> Iterator[tuple[str, str]]:
+def data_are_in_a_file(ours: checks.Settings) -> Iterator[tuple[str, str]]:
     with suppress(ArgumentError, ValueError):  # What is no URL is another finding.
         if _is_in_memory(ours["SQLALCHEMY_DATABASE_URI"]):
             yield "FLASK_SQLALCHEMY_DATABASE_URI keeps nothing: it names no file.", f"Write {FORM}"

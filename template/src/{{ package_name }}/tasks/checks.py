@@ -8,7 +8,7 @@ from .. import checks
 
 
 @checks.of_settings("S022", everywhere=True)
-def limits_are_in_order(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def limits_of_a_job(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     names = ("JOB_SOFT_LIMIT_SECONDS", "JOB_LIMIT_SECONDS", "JOB_VISIBILITY_SECONDS")
     soft, hard, visible = (settings[name] for name in names)
     if not 0 < soft < hard < visible:
@@ -17,7 +17,7 @@ def limits_are_in_order(settings: checks.Settings) -> Iterator[tuple[str, str]]:
 
 
 @checks.of_settings("S022", everywhere=True)
-def tries_are_some(settings: checks.Settings) -> Iterator[tuple[str, str]]:
+def tries_of_a_job(settings: checks.Settings) -> Iterator[tuple[str, str]]:
     for name, least in {"JOB_DELIVERIES": 1, "JOB_RETRIES": 0}.items():
         if settings[name] < least:
             yield f"FLASK_{name} is less than {least}.", "Leave it out: it has a default."
