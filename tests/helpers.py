@@ -93,7 +93,7 @@ def render(
     return target
 
 
-def update(service: Path, to: str | None = None, **answers: Any) -> None:
+def update(service: Path, to: str | copier.VcsRef | None = None, **answers: Any) -> None:
     """Update a service with real copier, without trust and without questions."""
     copier.run_update(
         service,

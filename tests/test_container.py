@@ -438,8 +438,12 @@ class Project:
     variables: dict[str, str]
 
     def __call__(self, *arguments: str, expect: int = 0) -> str:
-        """Run `docker compose`."""
-        return self.run("docker", "compose", *arguments, expect=expect)
+        """Run `docker compose`; a failure has the last lines of each container."""
+        try:
+            return self.run("docker", "compose", *arguments, expect=expect)
+        except AssertionError as error:
+            error.add_note(self.run("docker", "compose", "--profile=*", "logs", "--tail=20"))
+            raise
 
     def run(self, *command: str, expect: int = 0) -> str:
         """Run a command that calls `docker compose`."""
@@ -501,6 +505,11 @@ def front_of(compose: Project) -> Front:
     return Front(port, ssl.create_default_context(cafile=str(certificate)))
 
 
+def follow(compose: Project, begins: str) -> None:
+    """Run commands that docs/sqlite.md has."""
+    compose.run("sh", "-ec", block("template/docs/sqlite.md", begins))
+
+
 def test_compose_starts_in_order(
     service: Service, compose: Project, prove: Callable[[str], None]
 ) -> None:
@@ -540,6 +549,13 @@ def test_compose_starts_in_order(
     if service.workers == "celery":
         show_flower(service.folder, compose)
         prove("compose projects that showed their workers in Flower")
+    if service.database == "sqlite":
+        follow(compose, "docker compose exec")
+        front.send("POST", NOTES, {"title": "lost"})
+        follow(compose, "docker compose stop")
+        notes = ask(compose.address("web", "8000"), NOTES)["items"]
+        assert [note["title"] for note in notes] == ["kept"]
+        prove("databases of compose projects restored")
 
 
 @pytest.mark.parametrize("service", KEEPING, ids=space.name, indirect=True)
@@ -568,8 +584,10 @@ def test_compose_replaces_the_service_under_load(
         assert "# New." in code
     assert upstream.read_text() == shipped
     assert "next" not in compose("ps", "--all", "--services").split()
-    change(service.folder / "deploy" / "nginx.conf", "server_tokens off;", "server_tokens on off;")
+    nginx = service.folder / "deploy" / "nginx.conf"
+    change(nginx, "server_tokens off;", "server_tokens on off;")
     assert "still leads where it did" in compose.run(*command.split(), expect=1)
+    change(nginx, "server_tokens on off;", "server_tokens off;")
     assert upstream.read_text() == shipped
     assert front_of(compose).ask("GET", "/api/v1/about").status == 200
     compose("--profile=next", "rm", "--force", "--stop", "next")

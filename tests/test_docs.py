@@ -63,6 +63,8 @@ RUN_BY = {
     ("template/README.md.jinja", "make format lint"): "test_change_it",
     ("template/docs/migrations.md", 'make migration m="add tags"'): "test_migrations_page",
     ("template/docs/compose.md", "export COMPOSE"): "test_compose_starts_in_order",
+    ("template/docs/sqlite.md", "docker compose exec"): "test_compose_starts_in_order",
+    ("template/docs/sqlite.md", "docker compose stop"): "test_compose_starts_in_order",
     ("template/docs/proxy.md", "sh deploy/"): "test_compose_replaces_the_service_under_load",
     ("template/docs/deploy-check.md", "flask config"): "test_deploy_check_page",
     ("template/docs/jobs.md", "make worker"): "test_jobs_page",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import space
 import yaml
+from copier import VcsRef
 from helpers import append, change, commit, copier_command, render, run, tree, update
-from test_questions import typed
 
 # What a service makes itself; no render has it.
 OWN = (".git/", ".venv/", "migrations/versions/", "openapi.json", "uv.lock", "instance/")
@@ -297,8 +297,7 @@ def test_changed_answers_equal_a_fresh_service(
 ) -> None:
     """Off to on and on to off, at the same version: what the README tells users to type."""
     service = begin(template, tmp_path / "service", before)
-    same = ("update", "--defaults", "--vcs-ref=:current:")
-    run(*copier_command(*same, *typed(after)), cwd=service)
+    update(service, to=VcsRef.CURRENT, **after)
     fresh = render(template, tmp_path / "fresh", {**after, "preset": "api"})
     ours = tree(service, without=OWN)
     theirs = tree(fresh, without=OWN)
