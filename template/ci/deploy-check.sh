@@ -1,7 +1,8 @@
 #!/bin/sh
 # Build the image, start it with all that it needs, and run `flask check --deploy` in it.
 #
-# nginx reads its configuration, too. The findings are shown, and kept in check.sarif; an error among them is an error here.
+# nginx reads its configuration, too. The findings are shown, and kept in check.sarif; an error
+# among them is an error here.
 set -eu
 # A project of its own, never the one that is named: this one is thrown away.
 export COMPOSE_PROJECT_NAME="${COMPOSE_PROJECT_NAME:-deploy}-check" SECRETS_FOLDER=secrets
