@@ -50,6 +50,16 @@ def settings_by_page() -> dict[Path, list[list[str]]]:
     return found
 
 
+def variables_of_others() -> Iterator[tuple[str, str, str]]:
+    """Yield each variable that `.env.example` has for others than the service, and who reads it."""
+    text = (TEMPLATE / ".env.example.jinja").read_text(encoding="utf-8")
+    parts = re.split(r"^# --- (.*) ---$", re.sub(r"^ *# @.*\n", "", text, flags=re.M), flags=re.M)
+    for head, part in zip(parts[1::2], parts[2::2], strict=True):
+        if reader := re.fullmatch(r"Read by (.*), not by the service", head):
+            for said, name in re.findall(r"^((?:# .*\n)+)# ([A-Z_]+)=", part, re.M):
+                yield f"`{name}`", reader[1], said.replace("# ", "").replace("\n", " ").strip()
+
+
 def service_pages() -> list[Path]:
     """Return the pages that services have of their own, those of the usual variant first."""
     pages = [page for page in (TEMPLATE / "docs").iterdir() if ".md" in page.suffixes]

@@ -153,21 +153,6 @@ def rules() -> list[list[str]]:
 # --- Settings ----------------------------------------------------------------------------
 
 
-OTHERS = [
-    ["`APP_ENV`", "everything", "which defaults: `production`, `development` or `testing`"],
-    ["`PORT`", "gunicorn, `make run`", "the port: 8000"],
-    [
-        "`WEB_CONCURRENCY`",
-        "gunicorn",
-        "processes: by default two for each processor and one more, at most 8",
-    ],
-    ["`GUNICORN_CMD_ARGS`", "gunicorn", "what else is to be otherwise than in `gunicorn.conf.py`"],
-    ["`TEST_DATABASE_URL`", "the tests", "the database that they empty; its name has `test` in it"],
-    ["`COMPOSE_PROJECT_NAME`", "compose", "the name of its containers and volumes"],
-    ["`SECRETS_FOLDER`", "compose, `deploy/secrets.sh`", "where the files with secrets are"],
-]
-
-
 def settings() -> str:
     """Return the page that says how settings are read, and leads to all of them."""
     found = declared.settings_by_page()
@@ -175,7 +160,7 @@ def settings() -> str:
     first = listed.pop("Settings")
     return page(
         "Settings",
-        "Written from `config.py` and the pages of the service by `make docs`.",
+        "Written from `config.py`, `.env.example` and the pages of the service by `make docs`.",
         "Each setting is a variable, `FLASK_` and its name. Text may go without quotes, all else\n"
         "is JSON; `FLASK_<NAME>_FILE` names a file to read it from. `APP_ENV` chooses the\n"
         "defaults: `production`, when nothing is said, or `development`. What is **needed** has\n"
@@ -183,7 +168,7 @@ def settings() -> str:
         "## Settings by part",
         links([("Every service", first), *sorted(listed.items())]),
         "## Variables that are no settings",
-        table(["variable", "who reads it", "what it says"], OTHERS),
+        table(["variable", "who reads it", "what it says"], declared.variables_of_others()),
     )
 
 

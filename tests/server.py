@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -123,6 +123,16 @@ class Server:
         except BaseException:
             self.stop()
             raise
+
+    @classmethod
+    @contextlib.contextmanager
+    def of(cls, program: Path, folder: Path, **variables: str) -> Iterator[Server]:
+        """Yield a server of an installed service, with a schema, that stops when it is told to."""
+        service = Service(program, folder)
+        service.flask("db", "upgrade")
+        server = cls(service, **variables)
+        yield server
+        assert server.stop() == 0
 
     def said(self, pattern: str) -> list[str]:
         """Return what the pattern finds in the log of a server that runs."""

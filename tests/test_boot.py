@@ -39,13 +39,10 @@ Prove = Callable[..., None]
 def running(
     installed: Callable[[space.Answers], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Return a server of the first preset, for tests that leave nothing behind."""
+    """Return a server of the first example, for tests that leave nothing behind."""
     folder = tmp_path_factory.mktemp("running") / "service"
-    service = Service(installed(space.examples()[0]), folder)
-    service.flask("db", "upgrade")
-    server = Server(service)
-    yield server
-    assert server.stop() == 0
+    with Server.of(installed(space.examples()[0]), folder) as server:
+        yield server
     server.lines()
 
 

@@ -295,7 +295,7 @@ def test_new_feature_can_be_added_to_an_old_service(template: Path, tmp_path: Pa
 def test_changed_answers_equal_a_fresh_service(
     template: Path, tmp_path: Path, before: space.Answers, after: space.Answers
 ) -> None:
-    """Off to on and on to off, at the same version: what the README tells users to type."""
+    """Off to on and on to off, at the same version; test_docs.py types what the pages say."""
     service = begin(template, tmp_path / "service", before)
     update(service, to=VcsRef.CURRENT, **after)
     fresh = render(template, tmp_path / "fresh", {**after, "preset": "api"})
