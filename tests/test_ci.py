@@ -319,7 +319,8 @@ def test_removed_file_is_told(template: Path, home: Home, tmp_path: Path) -> Non
     collide(home)
     append(home.work / "docs" / "deploy-check.md", "\nCall Ada first.\n")
     home.push("Say whom to call")
-    (template / "template" / "docs" / "deploy-check.md").unlink()
+    page = template / "template" / "docs" / "deploy-check.md"
+    page.rename(page.with_name("deployment-check.md"))
     commit(template, "Third", tag="v1.2.0")
     service = home.checkout(tmp_path / "ci")
     prepare(service)

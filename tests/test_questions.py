@@ -81,8 +81,8 @@ def test_answers_behind_a_preset_are_recorded(source: Path, tmp_path: Path) -> N
     assert recorded(service).keys() - {"_src_path", "_commit"} == asked
 
 
-def test_closing_message_says_what_a_preset_implied(source: Path, tmp_path: Path) -> None:
-    said = run(*copier_command("copy", "--defaults", source, tmp_path / "service"), cwd=tmp_path)
+def test_closing_message_says_what_a_preset_implied(template: Path, tmp_path: Path) -> None:
+    said = run(*copier_command("copy", "--defaults", template, tmp_path / "service"), cwd=tmp_path)
     assert "surface api, database sqlite, auth jwt, workers none, features metrics, example" in said
     (line,) = [line.strip() for line in said.splitlines() if "copier copy" in line]
     again = line.removeprefix("copier ").replace("SERVICE", str(tmp_path / "again"))

@@ -37,6 +37,12 @@ def release_next(template: Path) -> None:
         ("docs/settings.md", "<!-- this service's own settings"),
         (".env.example.jinja", "# --- this service's own variables"),
         ("Makefile.jinja", "# --- this service's own targets"),
+        ("mypy.ini.jinja", "# --- this service's own libraries"),
+        (".gitlab-ci.yml.jinja", "# --- this service's own jobs"),
+        (".github/workflows/ci.yml.jinja", "  # --- this service's own jobs"),
+        ("compose.yaml.jinja", "  # --- this service's own volumes"),
+        ("src/{{ package_name }}/__init__.py.jinja", "    # --- this service's own routes"),
+        ("src/{{ package_name }}/config.py.jinja", "    # --- this service's own settings"),
     ]:
         change(inner / name, anchor, f"# New at the end of the template's part.\n\n{anchor}")
     (inner / "docs" / "operate.md").write_text("# Operate it\n\nNew in v1.1.0.\n")
@@ -82,14 +88,13 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     package = service / "src" / "my_service"
     journal, test = JOURNAL, TEST_JOURNAL
     change(package / "__init__.py", "    health,\n", "    health,\n    journal,\n")
-    last = '    rest.register_blueprint(api.about.bp, url_prefix="/api/v1/about")\n'
+    place = "    # --- this service's own routes stand below ---\n"
     own = '    rest.register_blueprint(journal.bp, url_prefix="/api/v1/journal")\n'
-    change(package / "__init__.py", last, last + own)
+    change(package / "__init__.py", place, place + own)
     change(package / "api" / "about.py", '"""Tell name', '"""Tell everybody name')
     change(package / "config.py", "class Config:\n", "class Config:\n    # Ours.\n")
-    change(
-        package / "config.py", "    LOG_LEVEL:", '    JOURNAL_WORD: str = "fine"\n    LOG_LEVEL:'
-    )
+    place = "    # --- this service's own settings stand below ---\n"
+    change(package / "config.py", place, place + '    JOURNAL_WORD: str = "fine"\n')
     page = "\n| setting | | | |\n|---|---|---|---|\n| `JOURNAL_WORD` | | `fine` | `fine` |\n"
     append(service / "docs" / "settings.md", page)
     sample = "\n# How it is.\n# FLASK_JOURNAL_WORD=fine\nFLASK_JOURNAL_WORD=fine\n"
@@ -111,6 +116,13 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     append(service / ".gitignore", "/private/\n")
     append(service / "Makefile", "\n.PHONY: hello\nhello:\n\t@echo hello\n")
     append(service / "compose.yaml", "  search:\n    image: opensearch\n")
+    append(service / "mypy.ini", "[mypy-journals.*]\nignore_missing_imports = True\n")
+    if answers["database"] != "none":
+        place = "  # --- this service's own volumes stand below ---\n"
+        change(service / "compose.yaml", place, f"{place}  journal:\n")
+    jobs = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}.get(answers["ci"])
+    if jobs:
+        append(service / jobs, "  # How it is.\n")
     (service / ".gitattributes").unlink()
     if "example" in answers["features"]:
         models = package / "notes" / "models.py"
@@ -127,6 +139,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
         "README.md": ["## Who to call", "The people next door."],
         ".gitignore": ["/private/"],
         "compose.yaml": ["    image: opensearch"],
+        "mypy.ini": ["[mypy-journals.*]"],
         "tests/test_journal.py": test.splitlines(),
     }
 
@@ -230,6 +243,33 @@ def test_plain_command_updates(template: Path, tmp_path: Path) -> None:
     release_next(template)
     run("make", "update", cwd=service)
     assert (service / "docs" / "operate.md").exists()
+
+
+def test_update_names_what_to_look_at(template: Path, tmp_path: Path) -> None:
+    """Copier says neither, and git takes a file that was renamed for the new one."""
+    service = begin(template, tmp_path / "service", space.variants()[-1])
+    change(service / "README.md", "Bare `make` lists", "Bare make lists")
+    append(service / "docs" / "deploy-check.md", "\nCall Ada first.\n")
+    commit(service, "Work")
+    release_next(template)
+    page = template / "template" / "docs" / "deploy-check.md"
+    page.rename(page.with_name("deployment-check.md"))
+    commit(template, "Third", tag="v1.2.0")
+    said = run("make", "update", cwd=service).splitlines()
+    assert [line for line in said if line.startswith("In conflict: ")] == ["In conflict: README.md"]
+    assert "Deleted, with what you changed in it: docs/deploy-check.md" in said
+    assert "  make setup openapi check" in said
+    assert str(template) in said  # Not the copy that copier made of it, and deleted.
+
+
+def test_update_refuses_another_package(template: Path, tmp_path: Path) -> None:
+    """It would delete the old one, with all that was changed in it."""
+    service = begin(template, tmp_path / "service", {"package_name": "ours"})
+    before = tree(service)
+    other = ("--defaults", "--vcs-ref=:current:", "-d", "package_name=other")
+    said = run(*copier_command("update", *other), cwd=service, expect=1)
+    assert "It cannot be changed: this service is imported as ours." in said
+    assert tree(service) == before
 
 
 def test_update_refuses_uncommitted_work(template: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ else
     todo="Nothing conflicts, but \`make setup openapi\` fails: run it on this branch, and commit."
 fi
 git add --all
-removed=$(git diff --name-only --diff-filter=D HEAD | list)
+removed=$(git diff --no-renames --name-only --diff-filter=D HEAD | list)
 git commit --quiet --file - <<END
 Update the template from $old to $(version)$state
 
