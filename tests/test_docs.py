@@ -174,6 +174,20 @@ def is_told(text: str, value: object) -> bool:
     return not value if text == "**needed**" else text.strip("`") in (str(value), json.dumps(value))
 
 
+def test_places_for_own_lines_are_those_of_the_template() -> None:
+    page = (ROOT / "docs/how-to/update.md").read_text(encoding="utf-8")
+    (places,) = re.findall(r'"this service\'s own \.\.\." in (.+?),\n- ', page, re.DOTALL)
+    said = {Path(name).name for name in re.findall(r"`(\S+)`", places)}
+    called = {"__init__.py": "create_app"}
+    there = {
+        Path(name).name.removesuffix(".jinja")
+        for name in files(ROOT / "template")
+        if "this service's own" in (ROOT / "template" / name).read_text(encoding="utf-8")
+    }
+    # The page calls them the CI file: a service has one of them.
+    assert said == {called.get(name, name) for name in there - {"ci.yml", ".gitlab-ci.yml"}}
+
+
 @pytest.mark.slow
 def test_written_defaults_are_those_of_services(
     asked: list[dict[str, Any]], prove: Callable[..., None]

@@ -38,8 +38,9 @@ def release_next(template: Path) -> None:
         (".env.example.jinja", "# --- this service's own variables"),
         ("Makefile.jinja", "# --- this service's own targets"),
         ("mypy.ini.jinja", "# --- this service's own libraries"),
-        (".gitlab-ci.yml.jinja", "# --- this service's own jobs"),
-        (".github/workflows/ci.yml.jinja", "  # --- this service's own jobs"),
+        (".dockerignore", "# --- this service's own part"),
+        (".gitlab-ci.yml.jinja", "# --- this service's own part"),
+        (".github/workflows/ci.yml.jinja", "  # --- this service's own part"),
         ("compose.yaml.jinja", "  # --- this service's own volumes"),
         ("src/{{ package_name }}/__init__.py.jinja", "    # --- this service's own routes"),
         ("src/{{ package_name }}/config.py.jinja", "    # --- this service's own settings"),
@@ -99,8 +100,8 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     append(service / "docs" / "settings.md", page)
     sample = "\n# How it is.\n# FLASK_JOURNAL_WORD=fine\nFLASK_JOURNAL_WORD=fine\n"
     append(service / ".env.example", sample)
-    public = '    "api-docs.openapi_json",\n'
     if answers["auth"] == "none":
+        public = '    "api-docs.openapi_json",\n'
         also = '    "journal.Journal",\n'
         change(service / "tests" / "test_conventions.py", public, public + also)
     else:
@@ -116,6 +117,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     append(service / ".gitignore", "/private/\n")
     append(service / "Makefile", "\n.PHONY: hello\nhello:\n\t@echo hello\n")
     append(service / "compose.yaml", "  search:\n    image: opensearch\n")
+    append(service / ".dockerignore", "notebooks\n")
     append(service / "mypy.ini", "[mypy-journals.*]\nignore_missing_imports = True\n")
     if answers["database"] != "none":
         place = "  # --- this service's own volumes stand below ---\n"
@@ -140,6 +142,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
         ".gitignore": ["/private/"],
         "compose.yaml": ["    image: opensearch"],
         "mypy.ini": ["[mypy-journals.*]"],
+        ".dockerignore": ["notebooks"],
         "tests/test_journal.py": test.splitlines(),
     }
 
