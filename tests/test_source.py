@@ -49,8 +49,6 @@ TOGGLE = re.compile(
     r"^\s*# @(if|elif|for|set) \S.*\S$|^\s*# @(else|endif|endfor|raw|endraw|include .*\S)$"
 )
 OPENING = ("# @if", "# @for", "# @raw")
-
-
 # Nobody is asked for them: an update finds them among the answers of the last time.
 RECORDED = {"born", "imported_as"}
 

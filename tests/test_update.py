@@ -39,6 +39,9 @@ def release_next(template: Path) -> None:
         ("Makefile.jinja", "# --- this service's own targets"),
         ("mypy.ini.jinja", "# --- this service's own libraries"),
         (".dockerignore", "# --- this service's own part"),
+        (".gitignore.jinja", "# --- this service's own part"),
+        ("deploy/production.env.jinja", "# --- this service's own settings"),
+        ("src/{{ package_name }}/tasks/schedules.py.jinja", "    # --- this service's own sch"),
         (".gitlab-ci.yml.jinja", "# --- this service's own part"),
         ("compose.yaml.jinja", "  # --- this service's own volumes"),
         ("src/{{ package_name }}/config.py.jinja", "    # --- this service's own settings"),
@@ -86,6 +89,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     """Work on a service for a year; return the lines written, by file."""
     package = service / "src" / "my_service"
     journal, test = JOURNAL, TEST_JOURNAL
+    written = {"compose.yaml": ["    image: opensearch"]}
     change(package / "__init__.py", "    health,\n", "    health,\n    journal,\n")
     last = '    rest.register_blueprint(api.about.bp, url_prefix="/api/v1/about")\n'
     own = '    rest.register_blueprint(journal.bp, url_prefix="/api/v1/journal")\n'
@@ -116,17 +120,24 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
     append(service / "Makefile", "\n.PHONY: hello\nhello:\n\t@echo hello\n")
     append(service / "compose.yaml", "  search:\n    image: opensearch\n")
     append(service / ".dockerignore", "notebooks\n")
+    append(service / "deploy" / "production.env", "FLASK_JOURNAL_WORD=well\n")
     append(service / "mypy.ini", "[mypy-journals.*]\nignore_missing_imports = True\n")
     if answers["database"] != "none":
         place = "  # --- this service's own volumes stand below ---\n"
         change(service / "compose.yaml", place, f"{place}  journal:\n")
+        written["compose.yaml"].append("  journal:")
     append(service / ".github" / "workflows" / "ci.yml", "  # How it is.\n")
     (service / ".gitattributes").unlink()
     if "example" in answers["features"]:
         models = package / "notes" / "models.py"
         added = "    colour: Mapped[str | None] = mapped_column(String(20))\n\n    __mapper_args__"
         change(models, "\n    __mapper_args__", added)
-    return {
+    if answers["workers"] != "none":
+        place = "    # --- this service's own schedules stand below ---\n"
+        schedules = package / "tasks" / "schedules.py"
+        change(schedules, place, f"{place}    # Ours.\n")
+        written["src/my_service/tasks/schedules.py"] = ["    # Ours."]
+    return written | {
         "src/my_service/__init__.py": ["    journal,", own.rstrip()],
         "src/my_service/journal.py": journal.splitlines(),
         "src/my_service/api/about.py": ['        """Tell everybody name, description'],
@@ -136,7 +147,7 @@ def edit(service: Path, answers: space.Answers) -> dict[str, list[str]]:
         "pyproject.toml": ['    "humanize>=4.9",'],
         "README.md": ["## Who to call", "The people next door."],
         ".gitignore": ["/private/"],
-        "compose.yaml": ["    image: opensearch"],
+        "deploy/production.env": ["FLASK_JOURNAL_WORD=well"],
         "mypy.ini": ["[mypy-journals.*]"],
         ".dockerignore": ["notebooks"],
         ".github/workflows/ci.yml": ["  # How it is."],
