@@ -45,6 +45,10 @@ bench-accounts: $(UV) ## Measure what accounts cost, and what their times tell
 bench-jobs: $(UV) ## Measure what a job costs beside a bare task
 	$(UV) run python benchmarks/jobs.py $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: $(UV) ## Measure a service beside those of others
+	$(UV) run python benchmarks/peers.py $(ARGS)
+
 .PHONY: bench-start
 bench-start: $(UV) ## Measure what it takes to copy, start, keep and prove a service
 	$(UV) run python benchmarks/start.py $(ARGS)

@@ -48,10 +48,8 @@ from table import Row, in_turns, line, parse, report
 
 AUTH = "/api/v1/auth"
 NOTES = "/api/v1/notes"
-CONNECTIONS = 8
 AT_ONCE = 8
 WARM = 10  # Answers of a new server that are not counted.
-SECONDS_A_TURN = 1
 PASSWORD = "a password of nobody but a benchmark"
 # The answers of each service.
 SERVICES = {
@@ -251,7 +249,7 @@ def _lists(ports: dict[str, int], turns: int) -> Iterator[Row]:
 
 def _rate(port: int, ask: Ask) -> float:
     # wrk knows no headers of ours.
-    return load._by_threads(port, HOST, ask, CONNECTIONS, SECONDS_A_TURN)
+    return load._by_threads(port, HOST, ask, load.CONNECTIONS, load.SECONDS_A_TURN)
 
 
 def _header(port: int, way: str) -> tuple[str, str]:

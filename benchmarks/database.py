@@ -34,9 +34,6 @@ from table import Row, in_turns, line, parse, report
 
 FEW = 1_000
 REQUESTS_A_TURN = 100
-# No turn of a search takes much longer, however slow it is.
-SECONDS_A_TURN = 1
-CONNECTIONS = 8
 SERVERS = ("postgresql", "mysql")
 DATABASES = ("sqlite", *SERVERS)
 PATH = "/api/v1/notes"
@@ -149,7 +146,8 @@ def _latency(name: str, page: str, services: dict[int, Filled], turns: int) -> R
 
 def _p95(asks: dict[int, list[Ask]]) -> dict[int, float]:
     """Return the p95 of the answers, by port."""
-    taken = load.latencies(HOST, asks, SECONDS_A_TURN)
+    # No turn of a search takes much longer, however slow it is.
+    taken = load.latencies(HOST, asks, load.SECONDS_A_TURN)
     return {port: load.p95(each) for port, each in taken.items()}
 
 
@@ -160,13 +158,8 @@ def _statements(name: str, filled: Filled) -> str:
 
 
 def _rate(name: str, ask: Ask, bare: int, service: int, turns: int) -> Row:
-    rate = in_turns(
-        turns,
-        (bare, service),
-        lambda port: load.requests_per_second(
-            port, HOST, ask, connections=CONNECTIONS, seconds=SECONDS_A_TURN
-        ),
-    )
+    ports = (bare, service)
+    rate = in_turns(turns, ports, lambda port: load.requests_per_second(port, HOST, ask))
     title = f"{name}: {ask.method} {PATH}, gunicorn, against bare (requests/s)"
     return Row(title, rate[bare], rate[service], ">= 0.75")
 

@@ -16,6 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+CONNECTIONS = 8
+SECONDS_A_TURN = 1
+
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -53,7 +56,14 @@ def tool() -> str:
     return "wrk" if shutil.which("wrk") else "the benchmark's own threads"
 
 
-def requests_per_second(port: int, host: str, ask: Ask, *, connections: int, seconds: int) -> float:
+def requests_per_second(
+    port: int,
+    host: str,
+    ask: Ask,
+    *,
+    connections: int = CONNECTIONS,
+    seconds: int = SECONDS_A_TURN,
+) -> float:
     """Return how often a second the server on `port` answers; raise on another status."""
     load = _by_wrk if shutil.which("wrk") else _by_threads
     return load(port, host, ask, connections, seconds)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,13 +17,11 @@ from typing import Any
 
 # The tests' own way to services, databases and brokers.
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
-import brokers
 import daemons
 import databases
 import helpers
 from helpers import ROOT
 from server import until
-from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 # Each benchmark has a folder of its own, so that two may run at once.
@@ -74,6 +73,11 @@ class Program:
         return [pid, *map(int, begun.split())]
 
 
+def inherited() -> dict[str, str]:
+    """Return the variables of this process but those that Flask and Python read."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("FLASK_", "PYTHON"))}
+
+
 def megabytes(pid: int) -> float:
     """Return the memory of a process; what processes share counts in parts (PSS)."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
@@ -91,8 +95,7 @@ class Rendered:
 
     def environ(self) -> dict[str, str]:
         """Return the variables of production; the service's code goes before any installed."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("FLASK_", "PYTHON"))}
-        return kept | {
+        return inherited() | {
             "BENCHMARK_PACKAGE": self.package,
             "PYTHONPATH": os.pathsep.join([str(self.service / "src"), str(BASELINES)]),
             "APP_ENV": "production",
@@ -136,12 +139,11 @@ class Rendered:
     def serving(self, module: str) -> Iterator[tuple[Program, int]]:
         """Serve an app of `baselines/`: return its server, and the port."""
         port = helpers.free_port()
-        here = make_url(f"http://127.0.0.1:{port}")
         command = ["gunicorn", f"{module}:create_app()", *SETTINGS, f"--bind=127.0.0.1:{port}"]
         # The service is served by its own gunicorn.conf.py.
         folder = BASELINES if module.startswith("bare") else self.service
         with self.started(f"gunicorn-{module}-{port}", *command, folder=folder) as server:
-            server.until(lambda: brokers.listens(here), "gunicorn answers", SECONDS_TO_START)
+            server.until(lambda: _answers(port), "gunicorn answers", SECONDS_TO_START)
             yield server, port
 
     @contextlib.contextmanager
@@ -237,6 +239,15 @@ def _install(service: Path, environment: Path) -> Path:
     except AssertionError as error:
         raise UnusableError(error) from error
     return python
+
+
+def _answers(port: int) -> bool:
+    """Tell whether a worker is at work; gunicorn listens before one is."""
+    here = ("127.0.0.1", port)
+    with contextlib.suppress(OSError), socket.create_connection(here, timeout=1) as connection:
+        connection.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+        return bool(connection.recv(1))
+    return False
 
 
 def _last_line(log: Path) -> str:

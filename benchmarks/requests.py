@@ -22,9 +22,6 @@ import load
 from rendered import HOST, Rendered, UnusableError, clear, prepare
 from table import Row, in_turns, parse, report
 
-CONNECTIONS = 8
-SECONDS_A_TURN = 1
-
 
 @dataclass(frozen=True)
 class View:
@@ -76,9 +73,7 @@ def _microseconds(rendered: Rendered, view: View) -> float:
 
 
 def _rate(port: int, view: View) -> float:
-    return load.requests_per_second(
-        port, HOST, load.Ask(view.path), connections=CONNECTIONS, seconds=SECONDS_A_TURN
-    )
+    return load.requests_per_second(port, HOST, load.Ask(view.path))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import reference
 import space
 import test_container
 from conftest import missing
-from helpers import ROOT, change, commit, environment, files, free_port, render, run
+from helpers import ROOT, UV, change, commit, environment, files, free_port, render, run
 from server import Server, Service, until
 from sqlalchemy import URL, make_url
 from test_update import release_next
@@ -36,6 +36,17 @@ from texts import block, blocks
 TEXTS = [name for name in files(ROOT) if name.removesuffix(".jinja").endswith(".md")]
 PAGES = [name for name in TEXTS if not name.startswith("template/")]
 SERVICE_PAGES = [name for name in TEXTS if name.startswith("template/")]
+# A peer of `make bench-peers`, which answers with no more than the view that is measured.
+PEER = """
+[[peer]]
+name = "{name}"
+folder = "{name}"
+python = "{name}/.venv/bin/python"
+target = "made:app"
+host = "localhost"
+path = "/plain"
+logs = false
+"""
 # A service with data on each kind of database.
 EXAMPLES = {answers["database"]: answers for answers in space.examples()}
 # test_tutorial.py does all that these say, page by page.
@@ -50,6 +61,7 @@ RUN_BY = {
     ("benchmarks/README.md", "make bench-database"): "test_make_bench_database",
     ("benchmarks/README.md", "make bench-start"): "test_make_bench_start",
     ("benchmarks/README.md", "make bench-jobs"): "test_make_bench_jobs",
+    ("benchmarks/README.md", "make bench-peers"): "test_make_bench_peers",
     ("docs/how-to/update.md", "make update"): "test_make_update",
     (
         "docs/how-to/update.md",
@@ -566,6 +578,27 @@ def test_make_bench_jobs(request: pytest.FixtureRequest, prove: Callable[[str], 
     said = run("sh", "-ec", f"{command} ARGS='{arguments}'", cwd=ROOT)
     rows = re.findall(r"^\| rq: (\w+) .* \d+\.\d\d \(.* \|$", said, re.M)
     assert rows == ["without", "without", "with", "with", "ask", "ask", "memory", "memory"]
+    prove("shell blocks of the texts run")
+
+
+@pytest.mark.slow
+def test_make_bench_peers(tmp_path: Path, prove: Callable[[str], None]) -> None:
+    """Beside one that is written here: it measures every row, and names who is not there."""
+    peers = tmp_path / "peers"
+    peer = peers / "bare"
+    peer.mkdir(parents=True)
+    (peer / "made.py").write_text("import flask\n\napp = flask.Flask(__name__)\n")
+    run(UV, "venv", "--quiet", peer / ".venv", cwd=peers)
+    install = ("pip", "install", "--quiet", "--python", peer / ".venv", "flask", "gunicorn")
+    run(UV, *install, cwd=peers)
+    listed = peers / "peers.toml"
+    listed.write_text("".join(PEER.format(name=name) for name in ("bare", "lost")))
+    command = block("benchmarks/README.md", "make bench-peers").strip()
+    arguments = f"--peers {peers} --list {listed} --turns 2"
+    told = run("sh", "-ec", f"{command} ARGS='{arguments}'", cwd=ROOT)
+    rows = re.findall(r"^\| bare, which does neither: (\S+) .* \d+\.\d\d \(.* \|$", told, re.M)
+    assert rows == ["CPU", "requests/s"]
+    assert f"lost is left out: it needs {peers / 'lost'} and" in told
     prove("shell blocks of the texts run")
 
 
