@@ -148,18 +148,23 @@ def examples() -> list[Answers]:
 
 @cache
 def suites() -> list[Answers]:
-    """Return the variants whose own suites are run: in them, each two choices meet.
+    """Return the variants whose own suites are run as they are.
 
-    With no workers, those of presets, of each database one without accounts, and each kind of
-    accounts with the example, all of them once without it; two with a cache; of workers, see
-    `at_work`. All the others are run with --every-suite.
+    In them, in `lives` and in `floors`, whose suites are run as well, each two choices meet.
+    All the others are run with --every-suite.
     """
-    whole = [("postgresql", "session", ["example"]), ("mysql", "both", ["example"])]
-    picked = [*whole, ("postgresql", "both", [])]
-    asleep = [v for v in variants() if v["workers"] == "none"]
-    chosen = [v for v in asleep if (v["database"], v["auth"], v["features"]) in picked]
-    alone = [v for v in cached() if v["workers"] == "none"][:2]
-    return presets() + examples() + chosen + at_work() + stateless() + alone
+    alone = [
+        asleep("mysql", "none", []),
+        asleep("postgresql", "session", ["cache", "example"]),
+        asleep("sqlite", "session", ["metrics", "example"]),
+    ]
+    return presets() + examples() + at_work() + stateless() + alone
+
+
+def asleep(database: str, auth: str, features: list[str]) -> Answers:
+    """Return the answers of a service without workers."""
+    point = ("api", database, auth, "none", "redis", features)
+    return dict(zip(CORE, point, strict=True))
 
 
 def stateless() -> list[Answers]:
@@ -185,31 +190,35 @@ def at_work() -> list[Answers]:
 
 def floors() -> list[Answers]:
     """Return variants in which each dependency meets those that it works with."""
-    accounts = [v for v in suites() if v["auth"] == "both" and v["database"] == "postgresql"][:1]
     bare = [v for v in at_work() if v["auth"] == "none" != v["database"]]
-    return stateless() + accounts + bare
+    return [*stateless(), asleep("postgresql", "both", []), *bare]
 
 
 def lives() -> list[Answers]:
     """Return variants that are edited for a year: each database, each kind of accounts, jobs."""
-    both = [v for v in suites() if v["auth"] == "both" and "example" in v["features"]]
-    asleep = [v for v in both if v["workers"] == "none"]
     cached = [v for v in at_work() if v["auth"] == "session" and "cache" in v["features"]]
-    return presets() + asleep + cached
+    return [*presets(), asleep("mysql", "both", ["example"]), *cached]
 
 
 def changes() -> list[tuple[Answers, Answers]]:
-    """Return each answer changed to each other one, where the rest is as presets have it."""
+    """Return each answer changed to each other one, where the rest is as presets have it.
+
+    Of features one is added or dropped at a time.
+    """
     usual = [implied({"preset": preset}) for preset in CHOICES["preset"]]
 
     def others(before: Answers, after: Answers) -> set[str]:
         return {key for key in CORE if before[key] != after[key]}
+
+    def at_once(before: Answers, after: Answers) -> int:
+        return len(set(before["features"]) ^ set(after["features"]))
 
     return [
         (before, after)
         for before in variants()
         for after in variants()
         if len(others(before, after)) == 1
+        and at_once(before, after) <= 1
         and any(others(before, answers) <= others(before, after) for answers in usual)
     ]
 

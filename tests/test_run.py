@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import databases
@@ -75,6 +76,21 @@ def cases() -> list[object]:
         for answers in space.variants()
         if answers not in space.suites()
     ]
+
+
+def test_each_two_choices_meet_in_a_suite() -> None:
+    """Of the databases, accounts and queues, and each feature on and off."""
+
+    def pairs(variants: list[space.Answers]) -> set[frozenset[tuple[str, object]]]:
+        return {frozenset(two) for answers in variants for two in combinations(choices(answers), 2)}
+
+    def choices(answers: space.Answers) -> list[tuple[str, object]]:
+        queue = ("queue", f"{answers['workers']} on {answers['broker']}")
+        taken = [(name, name in answers["features"]) for name in space.CHOICES["features"]]
+        return [(key, answers[key]) for key in ("database", "auth")] + [queue, *taken]
+
+    run_here = space.suites() + space.lives() + space.floors()
+    assert pairs(space.variants()) == pairs(run_here)
 
 
 @pytest.mark.parametrize(("answers", "version"), cases())

@@ -307,7 +307,7 @@ def test_first_migration_is_the_services_own(template: Path, tmp_path: Path) -> 
     assert tree(service / "migrations" / "versions") == before
 
 
-@pytest.mark.parametrize("answers", space.suites(), ids=space.name)
+@pytest.mark.parametrize("answers", space.lives() + space.floors(), ids=space.name)
 def test_new_question_leaves_an_old_service_as_it_was(
     template: Path, tmp_path: Path, answers: space.Answers
 ) -> None:
