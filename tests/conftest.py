@@ -241,6 +241,14 @@ def prove(record_property: Callable[[str, object], None]) -> Callable[..., None]
     return lambda what, times=1: record_property("proven", [what, times])
 
 
+def each(answers: list[space.Answers], quick: list[space.Answers]) -> list[Any]:
+    """Return parameters: all are slow, but those that the quick tier has."""
+    return [
+        pytest.param(a, id=space.name(a), marks=() if a in quick else pytest.mark.slow)
+        for a in answers
+    ]
+
+
 def missing(request: pytest.FixtureRequest, reason: str) -> NoReturn:
     """Skip, or fail when services are required."""
     if request.config.getoption("--require-services"):

@@ -58,6 +58,7 @@ def form(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", list(space.given_combinations()), ids=str)
 def test_form_and_oracle_agree(
     form: Path, tmp_path: Path, given: space.Answers, prove: Callable[[str], None]

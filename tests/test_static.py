@@ -112,6 +112,7 @@ def forms(services: Iterable[Path], pattern: str) -> list[Path]:
     return list(found.values())
 
 
+@pytest.mark.slow
 @each_checker
 def test_checker_finds_nothing(
     services: list[Path],

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import space
 import yaml
+from conftest import each
 from copier import VcsRef
 from helpers import append, change, commit, copier_command, render, run, tree, update
 
@@ -191,7 +192,7 @@ def unfinished(service: Path) -> list[str]:
     return marked + run("git", "ls-files", "--unmerged", cwd=service).splitlines()
 
 
-@pytest.mark.parametrize("answers", space.suites(), ids=space.name)
+@pytest.mark.parametrize("answers", each(space.suites(), space.presets()))
 def test_untouched_service_equals_a_fresh_one(
     template: Path, tmp_path: Path, answers: space.Answers, prove: Callable[[str], None]
 ) -> None:
@@ -307,6 +308,7 @@ def test_first_migration_is_the_services_own(template: Path, tmp_path: Path) -> 
     assert tree(service / "migrations" / "versions") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", space.lives() + space.floors(), ids=space.name)
 def test_new_question_leaves_an_old_service_as_it_was(
     template: Path, tmp_path: Path, answers: space.Answers
