@@ -6,16 +6,17 @@ that versions of Python and Flask do not count, and then the service's ratio aga
 turn by turn:
 
 - in process: CPU of a bare JSON view within all that the app does with a request;
-- gunicorn: requests a second of the app's own simplest view, with the same settings for all.
+- gunicorn: requests a second of the app's own simplest view, with the same workers for all.
 
 The service is to be ahead of each that writes a line for a request and names it, and level
-with those that do neither. An answer that is not a 200 ends the run.
+with the others. An answer that is not a 200 ends the run.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,12 +37,11 @@ class Peer(Rendered):
     """Another service, and how its author runs it."""
 
     target: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    settings: dict[str, str] = field(default_factory=dict, hash=False)
 
     def environ(self) -> dict[str, str]:
-        own = {name: value.format(folder=self.service) for name, value in self.settings.items()}
-        paths = {"PYTHONPATH": f"{self.service}:{BASELINES}", "BENCHMARK_TARGET": self.target}
-        return inherited() | paths | own
+        paths = os.pathsep.join([str(self.service), str(BASELINES)])
+        return inherited() | {"PYTHONPATH": paths, "BENCHMARK_TARGET": self.target} | self.settings
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,40 @@ class App:
     def cpu(self) -> float:
         """Return what a request costs in process, over bare Flask."""
         bare = self.bare.run("meter.py", "bare", HOST, PLAIN)
-        said = self.environment.run("meter.py", self.module, self.host, PLAIN)
-        # Some write their log where the figure is printed, at the end.
-        return float(said.split()[-1]) / float(bare)
+        with self.named():
+            said = self.environment.run("meter.py", self.module, self.host, PLAIN)
+            # Some write their log where the figure is printed, at the end.
+            return float(said.split()[-1]) / float(bare)
 
     @contextlib.contextmanager
     def served(self) -> Iterator[tuple[int, int]]:
         """Serve the app and bare Flask on the ports that are returned."""
-        with self.environment.served(self.module) as app, self.bare.served("bare") as bare:
-            yield app, bare
+        with contextlib.ExitStack() as stack:
+            with self.named():
+                app = stack.enter_context(self.environment.served(self.module))
+            yield app, stack.enter_context(self.bare.served("bare"))
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Raise UnusableError with the name of the app, whatever is wrong with it."""
+        try:
+            yield
+        except (UnusableError, load.NotOkError, OSError, ValueError, IndexError) as error:
+            raise UnusableError(f"{self.name}: {error}") from error
 
     def rate(self, app: int, bare: int) -> float:
         """Return the requests a second on two ports, over those of bare Flask."""
         reference = load.requests_per_second(bare, HOST, load.Ask(PLAIN))
-        return load.requests_per_second(app, self.host, load.Ask(self.path)) / reference
+        with self.named():
+            return load.requests_per_second(app, self.host, load.Ask(self.path)) / reference
 
 
 def main() -> int:
     options = _options()
     try:
+        peers = _peers(options.peers, options.list)
         clear()
-        rows = _measured([_service(), *_peers(options.peers, options.list)], options.turns)
+        rows = _measured(_service(), peers, options.turns)
         told = f"{options.turns} turns, load by {load.tool()}. Each figure is over bare Flask."
         report(rows, title="Other services", reference="peer", told=told, write=options.write)
     except (UnusableError, load.NotOkError) as error:
@@ -93,7 +106,7 @@ def _options() -> argparse.Namespace:
     told = f"the folder with the peers ({PEERS})"
     parser.add_argument("--peers", type=Path, default=PEERS, help=told)
     parser.add_argument("--list", type=Path, default=LIST, help="what peers there are")
-    return parse(parser, turns=12)
+    return parse(parser, turns=10)
 
 
 def _service() -> App:
@@ -105,35 +118,49 @@ def _peers(folder: Path, listed: Path) -> list[App]:
     """Return the listed peers that lie in the folder, and name those that do not."""
     try:
         peers = tomllib.loads(listed.read_text(encoding="utf-8"))["peer"]
-    except (OSError, ValueError, KeyError) as error:
+        found = [_peer(folder.absolute(), **each) for each in peers]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableError(f"{listed} is no list of peers: {error}") from error
-    found = []
-    for each in peers:
-        here = (folder / each["folder"]).absolute()
-        python = folder.absolute() / each["python"]
-        if not (here.is_dir() and python.exists()):
-            sys.stderr.write(f"{each['name']} is left out: it needs {here} and {python}.\n")
-            continue
-        peer = Peer(here, "", python, target=each["target"], settings=each.get("environ", {}))
-        bare = replace(peer, settings={})
-        host, path, logs = (each[name] for name in ("host", "path", "logs"))
-        found.append(App(each["name"], "peer", peer, bare, host, path, logs))
-    if not found:
+    if not any(found):
         raise UnusableError(f"No peer of {listed} lies in {folder}.")
-    return found
+    return list(filter(None, found))
 
 
-def _measured(apps: Sequence[App], turns: int) -> Iterator[Row]:
-    """Yield the rows of each peer, the first app being the service."""
-    service, *peers = apps
+def _peer(
+    root: Path,
+    *,
+    name: str,
+    repository: str,
+    revision: str,
+    folder: str,
+    python: str,
+    target: str,
+    host: str,
+    path: str,
+    logs: bool,
+    environ: Mapping[str, str],
+) -> App | None:
+    """Return a peer as it is listed, or None when it does not lie below the folder `root`."""
+    here, runs = root / folder, root / python
+    if not (here.is_dir() and runs.is_file() and os.access(runs, os.X_OK)):
+        told = f"it needs {here} and {runs}, of {repository} at {revision}"
+        sys.stderr.write(f"{name} is left out: {told}.\n")
+        return None
+    settings = {key: value.replace("{folder}", str(here)) for key, value in environ.items()}
+    peer = Peer(here, "", runs, target=target, settings=settings)
+    return App(name, "peer", peer, replace(peer, settings={}), host, path, logs)
+
+
+def _measured(service: App, peers: Sequence[App], turns: int) -> Iterator[Row]:
+    """Yield the rows of each peer."""
+    apps = (service, *peers)
     cpu = in_turns(turns, apps, App.cpu)
     with contextlib.ExitStack() as stack:
         ports = {app: stack.enter_context(app.served()) for app in apps}
         rate = in_turns(turns, apps, lambda app: app.rate(*ports[app]))
     for peer in peers:
-        behind = "logs and names" if peer.logs else "does neither"
         most, least = ("<= 1.0", ">= 1.0") if peer.logs else ("<= 1.1", ">= 0.9")
-        title = f"{peer.name}, which {behind}:"
+        title = f"{peer.name}{', which logs and names requests' if peer.logs else ''}:"
         yield Row(f"{title} CPU in process", cpu[peer], cpu[service], most, 2)
         yield Row(f"{title} requests/s", rate[peer], rate[service], least, 2)
 

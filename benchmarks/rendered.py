@@ -143,7 +143,7 @@ class Rendered:
         # The service is served by its own gunicorn.conf.py.
         folder = BASELINES if module.startswith("bare") else self.service
         with self.started(f"gunicorn-{module}-{port}", *command, folder=folder) as server:
-            server.until(lambda: _answers(port), "gunicorn answers", SECONDS_TO_START)
+            server.until(lambda: _is_served(port), "gunicorn answers", SECONDS_TO_START)
             yield server, port
 
     @contextlib.contextmanager
@@ -241,7 +241,7 @@ def _install(service: Path, environment: Path) -> Path:
     return python
 
 
-def _answers(port: int) -> bool:
+def _is_served(port: int) -> bool:
     """Tell whether a worker is at work; gunicorn listens before one is."""
     here = ("127.0.0.1", port)
     with contextlib.suppress(OSError), socket.create_connection(here, timeout=1) as connection:

@@ -241,11 +241,10 @@ def prove(record_property: Callable[[str, object], None]) -> Callable[..., None]
     return lambda what, times=1: record_property("proven", [what, times])
 
 
-def each(answers: list[space.Answers], quick: list[space.Answers]) -> list[Any]:
-    """Return parameters: all are slow, but those that the quick tier has."""
+def slow_but(quick: list[space.Answers], *, of: list[space.Answers]) -> list[Any]:
+    """Return answers as parameters, all of them marked as slow but those of the quick tier."""
     return [
-        pytest.param(a, id=space.name(a), marks=() if a in quick else pytest.mark.slow)
-        for a in answers
+        pytest.param(a, id=space.name(a), marks=() if a in quick else pytest.mark.slow) for a in of
     ]
 
 

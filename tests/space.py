@@ -148,13 +148,13 @@ def examples() -> list[Answers]:
 
 @cache
 def suites() -> list[Answers]:
-    """Return the variants whose own suites are run as they are.
+    """Return the variants whose own suites are run: in them, each two choices meet.
 
-    In them, in `lives` and in `floors`, whose suites are run as well, each two choices meet.
     All the others are run with --every-suite.
     """
     alone = [
         asleep("mysql", "none", []),
+        asleep("postgresql", "both", []),
         asleep("postgresql", "session", ["cache", "example"]),
         asleep("sqlite", "session", ["metrics", "example"]),
     ]
@@ -203,22 +203,22 @@ def lives() -> list[Answers]:
 def changes() -> list[tuple[Answers, Answers]]:
     """Return each answer changed to each other one, where the rest is as presets have it.
 
-    Of features one is added or dropped at a time.
+    Of features one is added or dropped at a time, or all of them.
     """
     usual = [implied({"preset": preset}) for preset in CHOICES["preset"]]
 
     def others(before: Answers, after: Answers) -> set[str]:
         return {key for key in CORE if before[key] != after[key]}
 
-    def at_once(before: Answers, after: Answers) -> int:
-        return len(set(before["features"]) ^ set(after["features"]))
+    def one_or_all(before: list[str], after: list[str]) -> bool:
+        return len(set(before) ^ set(after)) <= 1 or not (before and after)
 
     return [
         (before, after)
         for before in variants()
         for after in variants()
         if len(others(before, after)) == 1
-        and at_once(before, after) <= 1
+        and one_or_all(before["features"], after["features"])
         and any(others(before, answers) <= others(before, after) for answers in usual)
     ]
 

@@ -40,12 +40,15 @@ SERVICE_PAGES = [name for name in TEXTS if name.startswith("template/")]
 PEER = """
 [[peer]]
 name = "{name}"
+repository = "https://github.com/them/{name}"
+revision = "1"
 folder = "{name}"
 python = "{name}/.venv/bin/python"
 target = "made:app"
 host = "localhost"
 path = "/plain"
 logs = false
+environ = {{}}
 """
 # A service with data on each kind of database.
 EXAMPLES = {answers["database"]: answers for answers in space.examples()}
@@ -596,10 +599,22 @@ def test_make_bench_peers(tmp_path: Path, prove: Callable[[str], None]) -> None:
     command = block("benchmarks/README.md", "make bench-peers").strip()
     arguments = f"--peers {peers} --list {listed} --turns 2"
     told = run("sh", "-ec", f"{command} ARGS='{arguments}'", cwd=ROOT)
-    rows = re.findall(r"^\| bare, which does neither: (\S+) .* \d+\.\d\d \(.* \|$", told, re.M)
+    rows = re.findall(r"^\| bare: (\S+) .* \d+\.\d\d \(.* \|$", told, re.M)
     assert rows == ["CPU", "requests/s"]
     assert f"lost is left out: it needs {peers / 'lost'} and" in told
     prove("shell blocks of the texts run")
+
+
+def test_peers_are_listed_in_full(tmp_path: Path) -> None:
+    """None of ours lies here: each is named, and where it comes from."""
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('[[peer]]\nname = "half"\n')
+    for listed, reason in (("peers.toml", "No peer of"), (str(wrong), "is no list of peers")):
+        command = ("python", "benchmarks/peers.py", "--peers", tmp_path, "--list")
+        said = run(UV, "run", *command, ROOT / "benchmarks" / listed, cwd=ROOT, expect=2)
+        assert reason in said.splitlines()[-1]
+        assert "Traceback" not in said
+        assert listed != "peers.toml" or said.count("is left out") == 5
 
 
 def test_make_test_is_what_ci_runs() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import space
 import yaml
-from conftest import each
+from conftest import slow_but
 from helpers import render, run, tree
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -174,7 +174,7 @@ def parse(name: str, text: str) -> Any:
     return text
 
 
-@pytest.mark.parametrize("answers", each(EVERY, space.suites()))
+@pytest.mark.parametrize("answers", slow_but(space.suites(), of=EVERY))
 def test_render_is_formatted_and_linted(rendered: Rendered, answers: space.Answers) -> None:
     format_and_lint(rendered(answers))
 
@@ -196,7 +196,7 @@ def format_and_lint(service: Path) -> None:
     run(RUFF, "check", "--no-cache", cwd=service)
 
 
-@pytest.mark.parametrize("answers", each(space.suites(), space.presets()))
+@pytest.mark.parametrize("answers", slow_but(space.presets(), of=space.suites()))
 def test_same_answers_make_the_same_bytes(
     rendered: Rendered, source: Path, tmp_path: Path, answers: space.Answers
 ) -> None:
@@ -204,7 +204,7 @@ def test_same_answers_make_the_same_bytes(
     assert tree(again) == tree(rendered(answers))
 
 
-@pytest.mark.parametrize("answers", each(EVERY, space.suites()))
+@pytest.mark.parametrize("answers", slow_but(space.suites(), of=EVERY))
 def test_on_leaves_all_its_traces(rendered: Rendered, answers: space.Answers) -> None:
     service = rendered(answers)
     said = dict(texts(service))
@@ -464,7 +464,7 @@ def length(node: ast.FunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("answers", each(EVERY, space.suites()))
+@pytest.mark.parametrize("answers", slow_but(space.suites(), of=EVERY))
 def test_files_and_functions_are_short(
     rendered: Rendered, answers: space.Answers, prove: Callable[[str], None]
 ) -> None:
@@ -480,7 +480,7 @@ def test_files_and_functions_are_short(
     prove("variants within the budgets of elegance")
 
 
-@pytest.mark.parametrize("answers", each(EVERY, space.suites()))
+@pytest.mark.parametrize("answers", slow_but(space.suites(), of=EVERY))
 def test_factory_reads_like_a_table_of_contents(rendered: Rendered, answers: space.Answers) -> None:
     (path,) = rendered(answers).glob("src/*/__init__.py")
     (factory,) = functions(ast.parse(path.read_text()))

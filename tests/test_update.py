@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import space
 import yaml
-from conftest import each
+from conftest import slow_but
 from copier import VcsRef
 from helpers import append, change, commit, copier_command, render, run, tree, update
 
@@ -192,7 +192,7 @@ def unfinished(service: Path) -> list[str]:
     return marked + run("git", "ls-files", "--unmerged", cwd=service).splitlines()
 
 
-@pytest.mark.parametrize("answers", each(space.suites(), space.presets()))
+@pytest.mark.parametrize("answers", slow_but(space.presets(), of=space.suites()))
 def test_untouched_service_equals_a_fresh_one(
     template: Path, tmp_path: Path, answers: space.Answers, prove: Callable[[str], None]
 ) -> None:
