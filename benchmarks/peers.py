@@ -93,7 +93,8 @@ def main() -> int:
         peers = _peers(options.peers, options.list)
         clear()
         rows = _measured(_service(), peers, options.turns)
-        told = f"{options.turns} turns, load by {load.tool()}. Each figure is over bare Flask."
+        told = f"{options.turns} turns, load by {load.tool()}."
+        told += " Each figure is over bare Flask in the same environment."
         report(rows, title="Other services", reference="peer", told=told, write=options.write)
     except (UnusableError, load.NotOkError) as error:
         sys.stderr.write(f"{error}\n")

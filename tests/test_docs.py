@@ -605,16 +605,28 @@ def test_make_bench_peers(tmp_path: Path, prove: Callable[[str], None]) -> None:
     prove("shell blocks of the texts run")
 
 
+def bench_peers(*arguments: str | Path) -> list[str]:
+    """Return the lines of a benchmark that cannot run."""
+    command = (UV, "run", "python", "benchmarks/peers.py", *arguments)
+    said = run(*command, cwd=ROOT, expect=2)
+    assert "Traceback" not in said
+    return said.splitlines()
+
+
 def test_peers_are_listed_in_full(tmp_path: Path) -> None:
     """None of ours lies here: each is named, and where it comes from."""
+    listed = (ROOT / "benchmarks" / "peers.toml").read_text(encoding="utf-8")
+    *away, reason = bench_peers("--peers", tmp_path)
+    assert len(away) == listed.count("[[peer]]") > 0
+    assert all("is left out: it needs" in line for line in away)
+    assert reason.startswith("No peer of")
+
+
+def test_half_a_peer_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text('[[peer]]\nname = "half"\n')
-    for listed, reason in (("peers.toml", "No peer of"), (str(wrong), "is no list of peers")):
-        command = ("python", "benchmarks/peers.py", "--peers", tmp_path, "--list")
-        said = run(UV, "run", *command, ROOT / "benchmarks" / listed, cwd=ROOT, expect=2)
-        assert reason in said.splitlines()[-1]
-        assert "Traceback" not in said
-        assert listed != "peers.toml" or said.count("is left out") == 5
+    (reason,) = bench_peers("--peers", tmp_path, "--list", wrong)
+    assert reason.startswith(f"{wrong} is no list of peers: ")
 
 
 def test_make_test_is_what_ci_runs() -> None:
